@@ -1,0 +1,38 @@
+# Every target does its own set-up: on a fresh machine with Python 3.11 and pip, `make demo` and `make test` just work.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# Processes share the cores: one thread each keeps them from fighting over them.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest
+
+.PHONY: demo test test-slow bench lint clean
+
+demo: $(STAMP)
+	$(BIN)/pofx demo -o out/demo
+
+test: lint
+	$(PYTEST) -n auto -m "not slow"
+
+test-slow: $(STAMP)
+	$(PYTEST) -n auto -m slow
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/run_all.py
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# torch goes first, by its exact version: a bare range lets pip choose a build with gigabytes of accelerator libraries.
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/pip install -q torch==2.13.0
+	$(BIN)/pip install -q -e ".[dev]"
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) out

@@ -1,0 +1,68 @@
+"""pofx, "p of x": the probability of an image under a collection of images, and what follows from it.
+
+>>> import pofx
+>>> from sklearn.datasets import load_digits
+>>> X = load_digits().images                                    # (1797, 8, 8), values 0..16
+>>> model = pofx.VAE(max_epochs=5, random_state=0).fit(X)       # a short training, to show the calls
+>>> model.density
+'lower bound'
+>>> model.score_samples(X[:3]).shape                            # nats, higher is likelier
+(3,)
+>>> model.sample(2, random_state=0).shape
+(2, 8, 8)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pofx.base import DensityModel, GenerativeModel, load
+    from pofx.data.images import ImageSpec
+    from pofx.data.sources import load_source
+    from pofx.families.variational.estimator import VAE
+    from pofx.files.model_file import ModelFileError
+    from pofx.registry import family, family_names, register
+
+__version__ = "0.1.0"
+
+# Public name -> module. Loaded at first use (PEP 562), so that `import pofx` costs no torch.
+_PUBLIC = {
+    "VAE": "pofx.families.variational.estimator",
+    "GenerativeModel": "pofx.base",
+    "DensityModel": "pofx.base",
+    "load": "pofx.base",
+    "load_source": "pofx.data.sources",
+    "ImageSpec": "pofx.data.images",
+    "ModelFileError": "pofx.files.model_file",
+    "register": "pofx.registry",
+    "family": "pofx.registry",
+    "family_names": "pofx.registry",
+}
+
+__all__ = [
+    "VAE",
+    "DensityModel",
+    "GenerativeModel",
+    "ImageSpec",
+    "ModelFileError",
+    "__version__",
+    "family",
+    "family_names",
+    "load",
+    "load_source",
+    "register",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'pofx' has no attribute {name!r}")
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

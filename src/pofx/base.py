@@ -1,0 +1,453 @@
+"""The contract: what every model of every family is to its user, in scikit-learn's conventions.
+
+A family implements the abstract methods of `GenerativeModel` (and of `DensityModel`, if it has a p(x)); everything a
+user calls is derived from them here, so that checking, training, marginalising over classes, scoring in fixed chunks
+and saving are the same for all.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from pofx.data.checking import check_labels, check_rows, check_shape, infer_format
+from pofx.data.images import ImageFormat, ImageSpec
+from pofx.data.levels import RealLevels
+from pofx.data.reader import ImageReader
+from pofx.engine.loop import train
+from pofx.engine.options import TrainingOptions
+from pofx.engine.phase import Phase
+from pofx.nn.device import resolve_device
+from pofx.saving import data_fingerprint, load_estimator, provenance_of, run_fingerprint, save_estimator
+
+Density = Literal["exact", "lower bound", "none"]
+M = TypeVar("M", bound="GenerativeModel")
+
+#: Images that pass through a network together when scoring, at most. Every chunk is padded to the same size, so that
+#: an image gets the same bits whatever it is scored with.
+CHUNK = 64
+#: Network outputs that a chunk may have; large images with many parameters a pixel come in smaller chunks.
+CHUNK_OUTPUTS = 2**23
+
+
+class GenerativeModel(BaseEstimator, ABC):
+    """A law over images that was learned from a collection.
+
+    Every model has `fit`, `sample` and `save`. What else it can do is there where it is true of the family, and
+    ``hasattr`` tells: `score_samples` where there is a p(x), `transform` where there are features, and so on.
+
+    Attributes set by `fit`:
+        spec_ (ImageSpec): the support of p(x). image_format_: how the user's arrays hold such images.
+        module_ (torch.nn.Module): the network, on the CPU, with averaged weights of the best held-out score.
+        history_ (History): one row an epoch. n_steps_, n_epochs_: optimiser steps and epochs done.
+        stopped_by_: "max_epochs", "max_minutes", "early_stopping" or "interrupt".
+        held_out_indices_: which images were held out to choose the best state.
+        held_out_score_: mean score of the held-out images (nats; higher is better), None without any.
+        classes_, class_prior_: labels and their frequencies, if ``conditional``.
+        seed_: the integer that all randomness of this fit came from.
+        provenance_: versions, seed, data fingerprint, minutes.
+    """
+
+    density: ClassVar[Density]
+    module_: nn.Module
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "image_shape": ["array-like", None],
+        "levels": [Interval(Integral, 2, 2**16, closed="both"), None],
+        "conditional": ["boolean"],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_minutes": [Interval(Real, 0, None, closed="neither"), None],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "early_stopping": [Interval(Integral, 1, None, closed="left"), None],
+        "ema_half_life": [Interval(Real, 0, None, closed="neither"), None],
+        "device": [str],
+        "precision": [StrOptions({"float32", "bfloat16", "float64"})],
+        "checkpoint_dir": [str, os.PathLike, None],
+        "random_state": ["random_state"],
+        "verbose": ["boolean"],
+    }
+
+    # The words that every constructor has; the constructors themselves stand in the families.
+    image_shape: Sequence[int] | None
+    levels: int | None
+    conditional: bool
+    max_epochs: int
+    max_minutes: float | None
+    batch_size: int
+    learning_rate: float
+    validation_fraction: float
+    early_stopping: int | None
+    ema_half_life: float | None
+    device: str
+    precision: str
+    checkpoint_dir: str | os.PathLike[str] | None
+    random_state: int | np.random.RandomState | None
+    verbose: bool
+
+    # ---- what a family implements -----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _build_module(self, image_format: ImageFormat, n_classes: int) -> nn.Module:
+        """The untrained network: a function of the parameters, the format and the number of classes (0: unconditional)
+        alone, so that a model file can rebuild it."""
+
+    @abstractmethod
+    def _phases(self, module: nn.Module, image_format: ImageFormat) -> Sequence[Phase]:
+        """The players of the training and their losses."""
+
+    @abstractmethod
+    def _validation_score(self, module: nn.Module, reader: ImageReader) -> float:
+        """The score of held-out images that training maximises; deterministic."""
+
+    @abstractmethod
+    def _draw(self, n: int, codes: Tensor | None, generator: torch.Generator) -> Tensor:
+        """n images drawn from p(x), or p(x|y) for class codes (n,): levels NCHW (scaled reals if continuous)."""
+
+    def _after_fit(self, reader: ImageReader) -> None:
+        """Set what the family learns besides the weights; ``reader`` gives the training images."""
+
+    def _extra_state(self) -> dict[str, Any]:
+        """What `_after_fit` set, for the model file: names of attributes -> JSON values or arrays."""
+        return {}
+
+    def _is_continuous(self, image_format: ImageFormat) -> bool:
+        """Whether the model takes real-valued data as they are instead of cutting them into steps."""
+        return False
+
+    # ---- fitting ----------------------------------------------------------------------------------------------------
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Learn the law from images.
+
+        Args:
+            X: (n, H, W), (n, H, W, C) or (n, d); see `pofx.data.levels` for which numbers are which levels. A
+                memory-mapped array is read batch by batch.
+            y: class labels (n,), used only if ``conditional=True``.
+
+        Raises:
+            ValueError, TypeError: scikit-learn's own, for parameters and data that cannot be used.
+            TrainingDiverged: the loss stayed non-finite after three returns to the last good state.
+            CheckpointError: ``checkpoint_dir`` holds another run, or a damaged file.
+        """
+        self._validate_params()
+        if isinstance(self.early_stopping, bool):
+            raise ValueError("early_stopping is a number of epochs without a better held-out score, or None")
+        rows, array_shape = check_rows(self, X, reset=True)
+        image_format = infer_format(rows, array_shape, self.image_shape, self.levels)
+        labels = self._learn_classes(y, len(rows))
+        fingerprint = data_fingerprint(rows, labels)
+        # A fit that goes on from a checkpoint must find its seed again, also if it was given none.
+        found_again = self.random_state is None and self.checkpoint_dir is not None
+        self.seed_ = int(fingerprint[:7], 16) if found_again else draw_seed(self.random_state)
+        self.image_format_, self.spec_ = image_format, image_format.spec
+        n_classes = len(self.classes_) if self.conditional else 0
+
+        device = resolve_device(self.device)
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed_)
+            module = self._build_module(image_format, n_classes).to(self._dtype)
+        reader = self._reader(rows, labels, continuous=self._is_continuous(image_format))
+        training, held_out = _split(reader, self.validation_fraction, self.seed_)
+        self.held_out_indices_ = np.empty(0, dtype=np.int64) if held_out is None else held_out.indices
+        result = train(
+            module,
+            self._phases(module, image_format),
+            training,
+            TrainingOptions(
+                max_epochs=self.max_epochs,
+                max_minutes=self.max_minutes,
+                batch_size=self.batch_size,
+                learning_rate=self.learning_rate,
+                early_stopping=self.early_stopping,
+                ema_half_life=self.ema_half_life,
+                device=self.device,
+                precision=self.precision,
+                checkpoint_dir=self.checkpoint_dir,
+                seed=self.seed_,
+                verbose=self.verbose,
+                name=type(self).__name__,
+            ),
+            (lambda: self._validation_score(module, held_out)) if held_out is not None else None,
+            fingerprint=run_fingerprint(self, fingerprint),
+        )
+        self.module_ = module.to("cpu").eval()
+        self.history_ = result.history
+        self.n_steps_, self.n_epochs_, self.stopped_by_ = result.n_steps, result.n_epochs, result.stopped_by
+        self.held_out_score_ = result.best_score
+        self.provenance_ = provenance_of(self, fingerprint, len(rows), device, result)
+        self._after_fit(training)
+        return self
+
+    def _learn_classes(self, y: ArrayLike | None, n: int) -> NDArray[np.int64] | None:
+        """Set ``classes_`` and ``class_prior_`` of a conditional model; class codes (n,) of the training images."""
+        if not self.conditional:
+            return None
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None: "
+                "conditional=True learns p(x|y)."
+            )
+        self.classes_, codes, counts = np.unique(check_labels(y, n), return_inverse=True, return_counts=True)
+        self.class_prior_ = counts / n
+        return np.asarray(codes, dtype=np.int64)
+
+    # ---- sampling and saving ----------------------------------------------------------------------------------------
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        y: ArrayLike | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> NDArray[Any]:
+        """Draw images from the model.
+
+        Args:
+            n_samples: how many.
+            y: of a conditional model, one label for all or a label for each, (n_samples,); without it labels are drawn
+                with their frequencies in the training data.
+            random_state: seed or generator; None uses the model's own ``random_state`` (and, if that is None, fresh
+                randomness).
+
+        Returns:
+            Images like the ones the model was fitted to, in layout, dtype and levels.
+        """
+        check_is_fitted(self)
+        if not isinstance(n_samples, int | np.integer) or n_samples < 1:
+            raise ValueError(f"n_samples must be an integer of at least 1, not {n_samples!r}")
+        seed = draw_seed(self.random_state if random_state is None else random_state)
+        rng = np.random.default_rng([seed, 0])
+        codes = self._codes(y, n_samples)
+        if codes is None and self.conditional:
+            codes = rng.choice(len(self.classes_), size=n_samples, p=self.class_prior_)
+        device = resolve_device(self.device)
+        generator = torch.Generator(device).manual_seed(seed)
+        drawn = []
+        self.module_.to(device)
+        with torch.inference_mode():
+            for start in range(0, n_samples, self._chunk_size):
+                n = min(self._chunk_size, n_samples - start)
+                part = None if codes is None else torch.from_numpy(codes[start : start + n]).to(device)
+                drawn.append(self._draw(n, part, generator).cpu().numpy())
+        return self._as_images(np.concatenate(drawn), rng)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the fitted model to one file that executes nothing when it is loaded (`pofx.load`).
+
+        Raises:
+            TypeError: a parameter that a file cannot hold. KeyError: the class is not registered.
+        """
+        check_is_fitted(self)
+        return save_estimator(self, Path(path))
+
+    # ---- helpers of the families ------------------------------------------------------------------------------------
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return torch.float64 if self.precision == "float64" else torch.float32
+
+    @property
+    def _chunk_size(self) -> int:
+        """Images a chunk: fixed for a model, whatever is scored."""
+        outputs = self.spec_.height * self.spec_.width * getattr(self.module_, "n_outputs_a_pixel", 1)
+        return max(1, min(CHUNK, CHUNK_OUTPUTS // outputs))
+
+    def _reader(
+        self, rows: NDArray[Any], codes: NDArray[np.int64] | None, *, continuous: bool | None = None
+    ) -> ImageReader:
+        if continuous is None:
+            continuous = self._is_continuous(self.image_format_)
+        return ImageReader(rows, self.image_format_, labels=codes, continuous=continuous, dtype=self._dtype)
+
+    def _codes(self, y: ArrayLike | None, n: int) -> NDArray[np.int64] | None:
+        """Labels (n,) or one label -> class codes (n,); None stays None: the marginal over classes is meant."""
+        if y is None:
+            return None
+        if not self.conditional:
+            # A pipeline passes y along; a model that is not conditional does not use it.
+            return None
+        labels = np.full(n, y) if np.ndim(y) == 0 else check_labels(y, n)
+        codes = np.searchsorted(self.classes_, labels).clip(max=len(self.classes_) - 1)
+        unknown = np.unique(labels[self.classes_[codes] != labels])
+        if len(unknown):
+            raise ValueError(f"y holds labels that the model was not fitted to: {unknown.tolist()[:10]}")
+        return np.asarray(codes, dtype=np.int64)
+
+    def _checked_reader(self, X: ArrayLike, y: ArrayLike | None, *, continuous: bool | None = None) -> ImageReader:
+        """Check X and y against what the model was fitted to."""
+        check_is_fitted(self)
+        rows, array_shape = check_rows(self, X, reset=False)
+        check_shape(array_shape, self.spec_)
+        return self._reader(rows, self._codes(y, len(rows)), continuous=continuous)
+
+    def _map(
+        self, reader: ImageReader, function: Callable[[Tensor, Tensor | None], Tensor | tuple[Tensor, ...]]
+    ) -> tuple[NDArray[np.float64], ...]:
+        """Apply ``function(x_NCHW, codes)`` to chunks of one fixed size; its outputs (n, ...) as float64."""
+        device = resolve_device(self.device)
+        self.module_.to(device)
+        size = self._chunk_size
+        outputs: list[tuple[NDArray[np.float64], ...]] = []
+        with torch.inference_mode():
+            for start in range(0, len(reader), size):
+                n = min(size, len(reader) - start)
+                # The last image fills up the last chunk.
+                positions = np.minimum(np.arange(start, start + size), len(reader) - 1)
+                x_NCHW, codes = reader.batch(positions)
+                result = function(x_NCHW.to(device), None if codes is None else codes.to(device))
+                parts = result if isinstance(result, tuple) else (result,)
+                outputs.append(tuple(part[:n].double().cpu().numpy() for part in parts))
+        return tuple(np.concatenate(parts) for parts in zip(*outputs, strict=True))
+
+    def _as_images(self, drawn_NCHW: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+        """What `_draw` gave -> images as the user's."""
+        image_format = self.image_format_
+        if self._is_continuous(image_format):
+            assert isinstance(image_format.grid, RealLevels)
+            return image_format.layout(image_format.grid.unscaled(drawn_NCHW)).astype(image_format.dtype)
+        return image_format.images(drawn_NCHW, rng)
+
+    def __getstate__(self) -> dict[str, Any]:
+        if hasattr(self, "module_"):
+            self.module_.to("cpu")  # a pickle made beside a GPU opens where there is none
+        state: dict[str, Any] = super().__getstate__()
+        return state
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "module_")
+
+
+class DensityModel(GenerativeModel):
+    """A model that has a log p(x), exactly or as a lower bound (`density` says which)."""
+
+    @abstractmethod
+    def _log_prob(self, x_NCHW: Tensor, codes: Tensor | None, *, discrete: bool) -> Tensor:
+        """log p(x) or log p(x|y) of each image, or its bound, in nats; (n,).
+
+        Args:
+            x_NCHW: levels, or scaled reals if the model is continuous and not ``discrete``.
+            discrete: the mass of the image of levels is asked for, also of a continuous model.
+        """
+
+    def score_samples(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.float64]:
+        """log p(x) of each image in nats (`density` says whether it is exact or a lower bound); higher is likelier.
+
+        Of a conditional model log p(x|y) for given labels, and the marginal log sum_y p(y) p(x|y) without (of a bound:
+        still a bound). Deterministic, and independent of what else is scored beside an image. Real-valued data have a
+        density (in the unit of X), all others a mass.
+
+        Raises:
+            ValueError: an integer outside 0..levels-1, another image shape, an unknown label.
+        """
+        reader = self._checked_reader(X, y)
+        return self._log_probs(reader) + self._log_density_within(reader)
+
+    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
+        """The mean of `score_samples`, in nats an image."""
+        return float(np.mean(self.score_samples(X, y)))
+
+    def bits_per_dim(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.float64]:
+        """-log2 p(x) / D of the discrete image, for comparison between image sizes; (n,), lower is likelier.
+
+        Of a lower bound on log p(x) this is an upper bound on the bits. Real-valued data are taken at their levels.
+        """
+        reader = self._checked_reader(X, y, continuous=False)
+        return -self._log_probs(reader) / (self.spec_.n_dims * np.log(2))
+
+    def _log_probs(self, reader: ImageReader) -> NDArray[np.float64]:
+        discrete = not reader.continuous
+
+        def log_prob(x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
+            if codes is None and self.conditional:
+                return torch.logsumexp(self._joint(x_NCHW, discrete=discrete), dim=1)
+            return self._log_prob(x_NCHW, codes, discrete=discrete)
+
+        (values,) = self._map(reader, log_prob)
+        return values
+
+    def _joint(self, x_NCHW: Tensor, *, discrete: bool) -> Tensor:
+        """log p(y) + log p(x|y) for every class; (n, n_classes), float64."""
+        columns = []
+        for code, prior in enumerate(self.class_prior_):
+            codes = torch.full((len(x_NCHW),), code, device=x_NCHW.device)
+            columns.append(self._log_prob(x_NCHW, codes, discrete=discrete).double() + float(np.log(prior)))
+        return torch.stack(columns, dim=1)
+
+    def _average_over_classes(
+        self, x_NCHW: Tensor, codes: Tensor | None, function: Callable[[Tensor, Tensor | None], Tensor]
+    ) -> Tensor:
+        """function(x, y), or its mean under p(y|x) if a conditional model is asked without labels."""
+        if codes is not None or not self.conditional:
+            return function(x_NCHW, codes)
+        discrete = not self._is_continuous(self.image_format_)
+        weights = torch.softmax(self._joint(x_NCHW, discrete=discrete), dim=1)
+        total: Tensor | float = 0.0
+        for code in range(len(self.classes_)):
+            value = function(x_NCHW, torch.full((len(x_NCHW),), code, device=x_NCHW.device))
+            total = total + value * weights[:, code].to(value.dtype).reshape(-1, *[1] * (value.ndim - 1))
+        assert isinstance(total, Tensor)
+        return total
+
+    def _log_density_within(self, reader: ImageReader) -> NDArray[np.float64] | float:
+        """What turns the score of the network into a density of the user's real numbers; 0 for discrete images."""
+        grid = self.image_format_.grid
+        if not isinstance(grid, RealLevels):
+            return 0.0
+        if reader.continuous:
+            return -self.spec_.n_dims * float(np.log(grid.scale))
+        sums = []
+        for start in range(0, len(reader), CHUNK):
+            positions = np.arange(start, min(start + CHUNK, len(reader)))
+            sums.append(grid.log_density_within(reader.values(positions)).sum(axis=1))
+        return np.concatenate(sums)
+
+
+def load(path: str | os.PathLike[str]) -> GenerativeModel:
+    """The fitted model that `GenerativeModel.save` wrote.
+
+    Nothing in the file is executed, and nothing is imported because the file names it: only registered families load.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ModelFileError: it is no model file, is damaged or truncated, was written by a newer pofx, or names a class or a
+            parameter that does not exist.
+    """
+    model = load_estimator(Path(path))
+    assert isinstance(model, GenerativeModel)
+    return model
+
+
+def draw_seed(random_state: int | np.random.RandomState | None) -> int:
+    """An integer seed; None draws it from the system, never from NumPy's global generator."""
+    if random_state is None:
+        return secrets.randbits(31)
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(random_state.randint(2**31 - 1))
+
+
+def _split(reader: ImageReader, fraction: float, seed: int) -> tuple[ImageReader, ImageReader | None]:
+    """Training and held-out images, at random; no held-out images if there are too few."""
+    n_held_out = round(fraction * len(reader))
+    if n_held_out == 0 or n_held_out == len(reader):
+        return reader, None
+    order = np.random.default_rng([seed, 1]).permutation(len(reader))
+    return reader.subset(order[n_held_out:]), reader.subset(order[:n_held_out])
+
+
+__all__ = ["Density", "DensityModel", "GenerativeModel", "ImageSpec", "load"]

@@ -1,0 +1,1 @@
+"""Images as arrays, where they come from, and small laws whose probabilities are known."""

@@ -1,0 +1,76 @@
+"""Batches of images for a network, gathered straight from the user's array: nothing is copied in advance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pofx.data.checking import PART_BYTES, release_pages
+from pofx.data.images import ImageFormat
+from pofx.data.levels import RealLevels
+
+
+class ImageReader:
+    """Checked rows (n, d) and labels, read as tensors.
+
+    ``continuous=True`` gives real-valued data as they are, scaled (`RealLevels.scaled`, float32 or float64), instead of
+    as levels.
+    """
+
+    def __init__(
+        self,
+        rows: NDArray[Any],
+        image_format: ImageFormat,
+        *,
+        labels: NDArray[np.int64] | None = None,
+        continuous: bool = False,
+        dtype: torch.dtype = torch.float32,
+        indices: NDArray[np.int64] | None = None,
+    ) -> None:
+        self.rows = rows
+        self.image_format = image_format
+        self.labels = labels
+        self.continuous = continuous
+        self.dtype = dtype
+        self.indices = np.arange(len(rows)) if indices is None else indices
+        self._bytes_read = 0
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def subset(self, positions: NDArray[np.int64]) -> ImageReader:
+        """A reader of some of these images only."""
+        return ImageReader(
+            self.rows,
+            self.image_format,
+            labels=self.labels,
+            continuous=self.continuous,
+            dtype=self.dtype,
+            indices=self.indices[positions],
+        )
+
+    def values(self, positions: NDArray[np.int64]) -> NDArray[Any]:
+        """The user's own values of these images, (len(positions), d)."""
+        values = np.asarray(self.rows[self.indices[positions]])
+        self._bytes_read += values.nbytes
+        if self._bytes_read > PART_BYTES:
+            release_pages(self.rows)
+            self._bytes_read = 0
+        return values
+
+    def batch(self, positions: NDArray[np.int64]) -> tuple[Tensor, Tensor | None]:
+        """Levels NCHW (uint8, or int32 above 256 levels; scaled floats if continuous) and labels (n,) int64."""
+        values = self.values(positions)
+        if self.continuous:
+            assert isinstance(self.image_format.grid, RealLevels)
+            scaled = self.image_format.rows_to_NCHW(self.image_format.grid.scaled(values))
+            x_NCHW = torch.from_numpy(np.ascontiguousarray(scaled)).to(self.dtype)
+        else:
+            x_NCHW = torch.from_numpy(np.ascontiguousarray(self.image_format.levels_NCHW(values)))
+        if self.labels is None:
+            return x_NCHW, None
+        return x_NCHW, torch.from_numpy(self.labels[self.indices[positions]])

@@ -1,0 +1,1 @@
+"""Laws of one pixel and of the latents, and divergences between laws."""

@@ -1,0 +1,123 @@
+"""The contract of a pixel law: what a network's output for a pixel says about the levels of that pixel.
+
+Shape legend: N images, C channels, H rows, W columns, P raw network outputs a pixel, K levels a sub-pixel.
+A sub-pixel is one channel of one pixel.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+SubPixelLaw = Callable[[Tensor], Tensor]
+"""A function from values v_NCHW to the log-probability that each sub-pixel takes its value v."""
+
+
+class PixelLaw(ABC):
+    """A conditional law p(x | parameters) of the C sub-pixels of every pixel, factorised over channels.
+
+    log p(x) = sum_{n,h,w} sum_c log p(x_nchw | x_n1hw, ..., x_n(c-1)hw, parameters_nhw)
+
+    Pixels are independent given the parameters; channels are independent too in every law but
+    `DiscretisedLogisticMixture`.
+
+    `parameters_NPHW` is the raw output of a network: any real numbers. Where channels are independent the P numbers
+    are ordered channel by channel (all numbers of channel 0, then all of channel 1, ...), as a network with colour
+    masks needs. `x_NCHW` holds levels 0..K-1 in any integer or floating dtype, or real numbers for a density. Whether
+    levels are in range is the business of the caller and not checked here. Results have the dtype of the parameters,
+    but at least float32.
+
+    Attributes
+    ----------
+    channels : number of channels C.
+    levels : number of levels K of a sub-pixel; None for a density of real numbers.
+
+    A subclass supplies `n_parameters`, `_conditional`, `_mean`, `_sample` and `_entropy`; the public methods check
+    shapes, fix the dtype and are final.
+    """
+
+    channels: int
+    levels: int | None
+
+    @property
+    @abstractmethod
+    def n_parameters(self) -> int:
+        """P, the raw numbers this law needs for one pixel."""
+
+    @abstractmethod
+    def _conditional(self, parameters_NPHW: Tensor, x_NCHW: Tensor) -> SubPixelLaw:
+        """The law of every sub-pixel given the channels of `x_NCHW` that come before it in the same pixel."""
+
+    @abstractmethod
+    def _mean(self, parameters_NPHW: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _sample(self, parameters_NPHW: Tensor, generator: torch.Generator | None) -> Tensor: ...
+
+    @abstractmethod
+    def _entropy(self, parameters_NPHW: Tensor, x_NCHW: Tensor) -> Tensor: ...
+
+    def log_prob(self, parameters_NPHW: Tensor, x_NCHW: Tensor) -> Tensor:
+        """log p(x_c | x_<c) of each sub-pixel, in nats, shape NCHW; the sum over C is the log-probability of the pixel.
+
+        Raises ValueError where a shape does not fit the law.
+        """
+        parameters_NPHW = self._checked_parameters(parameters_NPHW)
+        x_NCHW = self._checked_values(parameters_NPHW, x_NCHW)
+        return self._conditional(parameters_NPHW, x_NCHW)(x_NCHW)
+
+    def mean(self, parameters_NPHW: Tensor) -> Tensor:
+        """E[x], shape NCHW, in levels (as real numbers), or in the unit of the data for a density."""
+        return self._mean(self._checked_parameters(parameters_NPHW))
+
+    @torch.no_grad()
+    def sample(self, parameters_NPHW: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Draw x ~ p(x | parameters), shape NCHW: levels as int64, or real numbers for a density.
+
+        `generator` lives on the device of the parameters; None stands for torch's global one.
+        """
+        return self._sample(self._checked_parameters(parameters_NPHW), generator)
+
+    def entropy(self, parameters_NPHW: Tensor, x_NCHW: Tensor) -> Tensor:
+        """H_c = -E[log p(X_c | x_<c)], shape NCHW, in nats: X_c is random, the channels before it are those of x."""
+        parameters_NPHW = self._checked_parameters(parameters_NPHW)
+        x_NCHW = self._checked_values(parameters_NPHW, x_NCHW)
+        return self._entropy(parameters_NPHW, x_NCHW)
+
+    def _checked_parameters(self, parameters_NPHW: Tensor) -> Tensor:
+        shape = tuple(parameters_NPHW.shape)
+        if len(shape) != 4 or shape[1] != self.n_parameters:
+            raise ValueError(f"parameters must have shape (N, {self.n_parameters}, H, W) for {self}, got {shape}")
+        if parameters_NPHW.dtype in (torch.float16, torch.bfloat16):  # tails and sums need more digits than these have
+            return parameters_NPHW.float()
+        return parameters_NPHW
+
+    def _checked_values(self, parameters_NPHW: Tensor, x_NCHW: Tensor) -> Tensor:
+        n, _, height, width = parameters_NPHW.shape
+        if x_NCHW.shape != (n, self.channels, height, width):
+            raise ValueError(f"x must have shape {(n, self.channels, height, width)}, got {tuple(x_NCHW.shape)}")
+        return x_NCHW.to(parameters_NPHW.dtype)
+
+
+def entropy_over_levels(law: SubPixelLaw, like_NCHW: Tensor, levels: int) -> Tensor:
+    """-sum_k p(k) log p(k) of each sub-pixel; without autograd it holds one level in memory at a time."""
+    entropy_NCHW = torch.zeros_like(like_NCHW)
+    for level in range(levels):
+        log_p_NCHW = law(torch.full_like(like_NCHW, level))
+        entropy_NCHW = entropy_NCHW - log_p_NCHW.exp() * log_p_NCHW
+    return entropy_NCHW
+
+
+def draw_index(logits: Tensor, dim: int, generator: torch.Generator | None) -> Tensor:
+    """Draw i with probability softmax(logits)_i along `dim`; the result has the shape of `logits` without `dim`."""
+    weights = logits.softmax(dim).movedim(dim, -1)
+    index = torch.multinomial(weights.reshape(-1, weights.shape[-1]), 1, generator=generator)
+    return index.reshape(weights.shape[:-1])
+
+
+def check_positive(**counts: int) -> None:
+    """Raise a ValueError that names the first count below 1."""
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"{name} must be at least 1, got {count}")

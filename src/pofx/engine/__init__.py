@@ -1,0 +1,1 @@
+"""Training: phases, the loop, checkpoints and history. It never learns which family it trains."""

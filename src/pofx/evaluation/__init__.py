@@ -1,0 +1,1 @@
+"""Tables about models, with simple baselines beside them."""

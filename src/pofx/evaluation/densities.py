@@ -1,0 +1,92 @@
+"""A model's log p of held-out images beside that of simple densities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.base import DensityModel, GenerativeModel
+from pofx.evaluation.baselines import IndependentPixels, PCAGaussianMixture
+
+#: Images that the simple densities are fitted to, and images that all are scored on, at most.
+BASELINE_IMAGES, SCORED_IMAGES = 20_000, 2_000
+
+
+@dataclass(frozen=True)
+class DensityRow:
+    """Mean log p (nats an image), its standard error over images, and the same in bits a sub-pixel."""
+
+    name: str
+    kind: str
+    log_p: float
+    standard_error: float
+    bits_per_dim: float
+
+
+@dataclass(frozen=True)
+class DensityTable:
+    """Rows from the model down to the uniform law, and what they were measured on."""
+
+    title: str
+    rows: tuple[DensityRow, ...]
+    note: str
+
+
+def density_table(
+    model: GenerativeModel,
+    train_images: NDArray[np.generic],
+    test_images: NDArray[np.generic],
+    *,
+    title: str,
+) -> DensityTable:
+    """log p of test images under a model, and under simple densities fitted to the same training images.
+
+    All are log-masses of the discrete images (of real-valued data: of their levels), so that they can be compared; a
+    conditional model takes part with its marginal over the classes.
+    """
+    to_rows = model.image_format_.nearest_levels_NCHW
+    train = _rows(to_rows(train_images[:BASELINE_IMAGES]))
+    test = _rows(to_rows(test_images[:SCORED_IMAGES]))
+    n_dims = model.spec_.n_dims
+
+    def row(name: str, kind: str, log_p: NDArray[np.float64]) -> DensityRow:
+        mean = float(log_p.mean())
+        return DensityRow(name, kind, mean, float(log_p.std() / np.sqrt(len(log_p))), -mean / (n_dims * np.log(2)))
+
+    rows = []
+    if isinstance(model, DensityModel):
+        bits = model.bits_per_dim(test_images[:SCORED_IMAGES])
+        rows.append(row(type(model).__name__, model.density, -bits * n_dims * np.log(2)))
+    mixture = PCAGaussianMixture().fit(train)
+    rows.append(row("PCA + Gaussian mixture", "lower bound", mixture.score_samples(test)))
+    rows.append(
+        row("independent pixels", "exact", IndependentPixels(model.spec_.levels).fit(train).score_samples(test))
+    )
+    rows.append(row("uniform", "exact", np.full(len(test), -n_dims * np.log(model.spec_.levels))))
+    return DensityTable(
+        title,
+        tuple(rows),
+        f"Mean over {len(test):,} images ± its standard error; higher log p and fewer bits are better.",
+    )
+
+
+def held_out_table(model: GenerativeModel, images: NDArray[np.generic]) -> DensityTable | None:
+    """`density_table` over the images that a fit held out of ``images`` itself; None if it held out none."""
+    held_out = model.held_out_indices_
+    if not len(held_out):
+        return None
+    # The first rows of the rest, without a copy of a large collection.
+    training = np.setdiff1d(np.arange(len(images)), held_out)[:BASELINE_IMAGES]
+    held_out = held_out[:SCORED_IMAGES]
+    return density_table(
+        model,
+        images[training],
+        images[held_out],
+        title="Images held out of the training (the best epoch was chosen on them)",
+    )
+
+
+def _rows(levels_NCHW: NDArray[np.integer]) -> NDArray[np.integer]:
+    return levels_NCHW.reshape(len(levels_NCHW), -1)

@@ -1,0 +1,355 @@
+"""`VAE`: the variational autoencoder behind the contract of `pofx.base`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_array, check_is_fitted
+from torch import Tensor, nn
+
+from pofx.base import Density, DensityModel, draw_seed
+from pofx.data.images import ImageFormat
+from pofx.data.levels import RealLevels
+from pofx.data.noise import noise_of_images
+from pofx.data.reader import ImageReader
+from pofx.engine.phase import Phase
+from pofx.families.variational import elbo
+from pofx.families.variational.module import VAEModule
+from pofx.families.variational.reparameterization import reparameterize
+from pofx.families.variational.statistics import STATISTIC_NAMES, surprise_terms, typicality_statistics
+from pofx.families.variational.training import elbo_phase, elbo_terms, validation_elbo
+from pofx.nn.device import resolve_device
+
+#: Draws of z for a score: four and their mirror images, which keeps the estimate unbiased and makes it calmer.
+SCORE_DRAWS = 8
+#: Images from which the KL of each latent dimension is measured after a fit, at most.
+IMPORTANCE_IMAGES = 2048
+
+
+class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
+    """Variational autoencoder: a decoder p(x|z) over latents z ~ N(0, I), and an encoder q(z|x) trained with it.
+
+        log p(x) >= ELBO(x) = E_{q(z|x)}[log p(x|z)] - KL(q(z|x) || p(z)),
+
+    q a diagonal normal, its draws z = mu + sigma * eps (Kingma & Welling 2013, arXiv 1312.6114). Training maximises the
+    bound; `score_samples` gives an unbiased estimate of it, hence a lower bound on log p(x) in expectation.
+
+    Args:
+        image_shape: (height, width) or (height, width, channels) of the rows of a two-dimensional X; None reads it from
+            X (square if possible).
+        levels: number of levels of a sub-pixel; None reads it from X (see `pofx.data.levels`).
+        conditional: learn p(x|y) from the labels given to `fit`.
+        latent_dim: dimensions of z. Those that the images do not need go silent by themselves (`latent_importance_`).
+        architecture: "mlp", "convolutional", or "auto": convolutional from 16 x 16 on.
+        width: hidden units of a layer (mlp; None: 512), or channels at half size (convolutional; None: 32).
+        depth: hidden layers (mlp), or residual blocks at the smallest size (convolutional).
+        likelihood: the law of a sub-pixel given z: "bernoulli" (two levels), "categorical", "logistic" or
+            "logistic_mixture" (discretised; the mixture with dependence between the colours of a pixel), "normal" (mean
+            and variance from the decoder: a density for real-valued data, the mass of a step for levels). "auto":
+            bernoulli for two levels, else logistic_mixture.
+        n_components: logistics a pixel in the mixture.
+        beta: weight of the KL term in training (Higgins et al. 2017); scores always use 1.
+        free_bits: nats a latent dimension below which training does not press its KL further down.
+        kl_warm_up: part of the training over which the weight of the KL term rises from 0 to ``beta``.
+        max_epochs: passes over the training images, at most.
+        max_minutes: minutes of training, at most; the schedule then follows the clock.
+        batch_size: images a step.
+        learning_rate: Adam's, at its peak; it warms up, then falls to zero along a cosine.
+        validation_fraction: part of the images held out to choose the best state; 0 uses the last one.
+        early_stopping: epochs without a better held-out score after which training ends; None goes on to the end.
+        ema_half_life: half-life in steps of the average of the weights that is kept; None keeps the raw weights.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        precision: "float32", "bfloat16" (mixed; for GPUs) or "float64".
+        checkpoint_dir: folder for the state of the training; a fit that was killed goes on from there.
+        random_state: seed of everything random in the fit, and of `sample` unless that is given its own.
+        verbose: show a progress line.
+
+    Attributes set by `fit`, besides those of `GenerativeModel`:
+        latent_importance_ (latent_dim,): KL(q(z_j|x) || p(z_j)) of each dimension in nats, the mean over training
+            images; near 0 means that the dimension says nothing about the image.
+
+    Example:
+        >>> import pofx
+        >>> from sklearn.datasets import load_digits
+        >>> X = load_digits().images
+        >>> vae = pofx.VAE(max_epochs=3, random_state=0).fit(X)
+        >>> vae.transform(X).shape
+        (1797, 32)
+    """
+
+    density: ClassVar[Density] = "lower bound"
+    module_: VAEModule
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **DensityModel._parameter_constraints,
+        "latent_dim": [Interval(Integral, 1, None, closed="left")],
+        "architecture": [StrOptions({"auto", "mlp", "convolutional"})],
+        "width": [Interval(Integral, 1, None, closed="left"), None],
+        "depth": [Interval(Integral, 0, None, closed="left")],
+        "likelihood": [StrOptions({"auto", "bernoulli", "categorical", "logistic", "logistic_mixture", "normal"})],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "beta": [Interval(Real, 0, None, closed="left")],
+        "free_bits": [Interval(Real, 0, None, closed="left")],
+        "kl_warm_up": [Interval(Real, 0, 1, closed="both")],
+    }
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] | None = None,
+        levels: int | None = None,
+        conditional: bool = False,
+        *,
+        latent_dim: int = 32,
+        architecture: str = "auto",
+        width: int | None = None,
+        depth: int = 2,
+        likelihood: str = "auto",
+        n_components: int = 5,
+        beta: float = 1.0,
+        free_bits: float = 0.0,
+        kl_warm_up: float = 0.2,
+        max_epochs: int = 100,
+        max_minutes: float | None = None,
+        batch_size: int = 128,
+        learning_rate: float = 2e-3,
+        validation_fraction: float = 0.1,
+        early_stopping: int | None = 20,
+        ema_half_life: float | None = 500,
+        device: str = "auto",
+        precision: str = "float32",
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.image_shape = image_shape
+        self.levels = levels
+        self.conditional = conditional
+        self.latent_dim = latent_dim
+        self.architecture = architecture
+        self.width = width
+        self.depth = depth
+        self.likelihood = likelihood
+        self.n_components = n_components
+        self.beta = beta
+        self.free_bits = free_bits
+        self.kl_warm_up = kl_warm_up
+        self.max_epochs = max_epochs
+        self.max_minutes = max_minutes
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.ema_half_life = ema_half_life
+        self.device = device
+        self.precision = precision
+        self.checkpoint_dir = checkpoint_dir
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # ---- training ---------------------------------------------------------------------------------------------------
+
+    def _is_continuous(self, image_format: ImageFormat) -> bool:
+        return self.likelihood == "normal" and isinstance(image_format.grid, RealLevels)
+
+    def _build_module(self, image_format: ImageFormat, n_classes: int) -> VAEModule:
+        return VAEModule(
+            image_format,
+            n_classes,
+            latent_dim=self.latent_dim,
+            architecture=self.architecture,
+            width=self.width,
+            depth=self.depth,
+            likelihood=self.likelihood,
+            n_components=self.n_components,
+            continuous=self._is_continuous(image_format),
+        )
+
+    def _phases(self, module: nn.Module, image_format: ImageFormat) -> Sequence[Phase]:
+        assert isinstance(module, VAEModule)
+        return [
+            elbo_phase(
+                module,
+                image_format.spec.n_dims,
+                beta=self.beta,
+                free_bits=self.free_bits,
+                kl_warm_up=self.kl_warm_up,
+            )
+        ]
+
+    def _validation_score(self, module: nn.Module, reader: ImageReader) -> float:
+        assert isinstance(module, VAEModule)
+        return validation_elbo(module, reader)
+
+    def _after_fit(self, reader: ImageReader) -> None:
+        positions = np.arange(min(len(reader), IMPORTANCE_IMAGES))
+
+        def kl(x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
+            u_NCHW = self.module_.scaled(x_NCHW, discrete=not reader.continuous)
+            return elbo.kl_divergence(*self.module_.encode(u_NCHW, codes))
+
+        (kl_NL,) = self._map(reader.subset(positions), kl)
+        self.latent_importance_: NDArray[np.float64] = kl_NL.mean(axis=0)
+
+    def _extra_state(self) -> dict[str, Any]:
+        return {"latent_importance_": self.latent_importance_}
+
+    # ---- probability ------------------------------------------------------------------------------------------------
+
+    def _log_prob(self, x_NCHW: Tensor, codes: Tensor | None, *, discrete: bool) -> Tensor:
+        half = noise_of_images(x_NCHW, self.seed_, (SCORE_DRAWS // 2, self.latent_dim))
+        noise_SNL = torch.cat([half, -half], dim=1).transpose(0, 1).to(x_NCHW.device, self._dtype)
+        return elbo.elbo(*elbo_terms(self.module_, x_NCHW, codes, noise_SNL, discrete=discrete))
+
+    def typicality_statistics(
+        self, X: ArrayLike, y: ArrayLike | None = None
+    ) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+        """Statistics (n, k) that tell typical images from others, and their k names.
+
+        The terms of the bound at the mean of q(z|x), the norms of the mean and deviation of q, and how the surprise
+        -log p(x_i|z) is spread over the sub-pixels; see `pofx.families.variational.statistics`.
+        """
+        reader = self._checked_reader(X, y)
+
+        def statistics(x: Tensor, codes: Tensor | None) -> Tensor:
+            return typicality_statistics(self.module_, x, codes, discrete=not reader.continuous)
+
+        (values,) = self._map(reader, lambda x, codes: self._average_over_classes(x, codes, statistics))
+        return values, STATISTIC_NAMES
+
+    def surprise_map(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.float64]:
+        """-log p(x_i | z) - H_i of each sub-pixel at z = mu(x), in nats, in the layout of X.
+
+        H_i is what the model expects -log p(x_i | z) to be (the entropy of that sub-pixel): positive where the image is
+        less likely than the model's own images are there.
+        """
+        reader = self._checked_reader(X, y)
+
+        def surprise(x: Tensor, codes: Tensor | None) -> Tensor:
+            terms, expected, _, _ = surprise_terms(self.module_, x, codes, discrete=not reader.continuous)
+            return terms - expected
+
+        (values,) = self._map(reader, lambda x, codes: self._average_over_classes(x, codes, surprise))
+        return self.image_format_.layout(values)
+
+    # ---- features and reconstruction --------------------------------------------------------------------------------
+
+    def transform(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[Any]:
+        """The mean of q(z|x): features of each image, (n, latent_dim).
+
+        Float32 for float32 images, else float64. A conditional model without labels averages over p(y|x).
+        """
+        reader = self._checked_reader(X, y)
+
+        def mean(x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
+            return self._average_over_classes(x_NCHW, codes, self._posterior_mean)
+
+        (means,) = self._map(reader, mean)
+        return means.astype(np.float32) if reader.rows.dtype == np.float32 else means
+
+    def inverse_transform(self, Z: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.float64]:
+        """The mean of p(x|z): the expected image of each latent, in the layout and range of X, float64.
+
+        Args:
+            Z: latents (n, latent_dim).
+            y: labels, of a conditional model; without them the mean under the class frequencies.
+        """
+        check_is_fitted(self)
+        latents: NDArray[np.float64] = check_array(Z, dtype=np.float64)
+        if latents.shape[1] != self.latent_dim:
+            raise ValueError(f"Z has {latents.shape[1]} columns, but the latents of this model have {self.latent_dim}")
+        codes = self._codes(y, len(latents))
+        self.module_.to(resolve_device(self.device))
+        means = []
+        with torch.inference_mode():
+            for start in range(0, len(latents), self._chunk_size):
+                part = slice(start, start + self._chunk_size)
+                z_NL = torch.from_numpy(latents[part]).to(self.module_.device, self._dtype)
+                given = None if codes is None else torch.from_numpy(codes[part]).to(self.module_.device)
+                means.append(self._expected_over_classes(z_NL, given).double().cpu().numpy())
+        return self._expected_images(np.concatenate(means))
+
+    def reconstruct(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        sample: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> NDArray[Any]:
+        """Encode and decode.
+
+        Args:
+            sample: False: the mean of p(x|z) at the mean of q(z|x), float64. True: z ~ q(z|x), then x ~ p(x|z), images
+                like those of `sample`.
+            random_state: seed or generator of the draws; None as in `sample`.
+        """
+        reader = self._checked_reader(X, y)
+        if sample:
+            seed = draw_seed(self.random_state if random_state is None else random_state)
+            generator = torch.Generator().manual_seed(seed)
+            (drawn,) = self._map(reader, lambda x, codes: self._drawn_reconstruction(x, codes, generator))
+            return self._as_images(drawn, np.random.default_rng([seed, 0]))
+
+        def mean_image(x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
+            return self._expected_NCHW(self._posterior_mean(x_NCHW, codes), codes)
+
+        (means,) = self._map(reader, lambda x, codes: self._average_over_classes(x, codes, mean_image))
+        return self._expected_images(means)
+
+    # ---- helpers ----------------------------------------------------------------------------------------------------
+
+    def _draw(self, n: int, codes: Tensor | None, generator: torch.Generator) -> Tensor:
+        z_NL = torch.randn(n, self.latent_dim, generator=generator, dtype=self._dtype, device=generator.device)
+        parameters = self.module_.decode(z_NL, codes)
+        return self.module_.law(discrete=not self.module_.continuous).sample(parameters, generator)
+
+    def _posterior(self, x_NCHW: Tensor, codes: Tensor | None) -> tuple[Tensor, Tensor]:
+        u_NCHW = self.module_.scaled(x_NCHW, discrete=not self.module_.continuous)
+        return self.module_.encode(u_NCHW, codes)
+
+    def _posterior_mean(self, x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
+        return self._posterior(x_NCHW, codes)[0]
+
+    def _drawn_reconstruction(self, x_NCHW: Tensor, codes: Tensor | None, generator: torch.Generator) -> Tensor:
+        """z ~ q(z|x), x ~ p(x|z); of a conditional model without labels y ~ p(y|x) first."""
+        if codes is None and self.conditional:
+            joint = self._joint(x_NCHW, discrete=not self.module_.continuous)
+            codes = torch.multinomial(torch.softmax(joint, dim=1).cpu(), 1, generator=generator)[:, 0].to(x_NCHW.device)
+        mean_NL, log_variance_NL = self._posterior(x_NCHW, codes)
+        noise = torch.randn(mean_NL.shape, generator=generator, dtype=self._dtype).to(x_NCHW.device)
+        parameters = self.module_.decode(reparameterize(mean_NL, log_variance_NL, noise), codes)
+        law = self.module_.law(discrete=not self.module_.continuous)
+        return law.sample(parameters.cpu(), generator)
+
+    def _expected_NCHW(self, z_NL: Tensor, codes: Tensor | None) -> Tensor:
+        """E[x|z]: levels as real numbers, or scaled reals."""
+        return self.module_.law(discrete=not self.module_.continuous).mean(self.module_.decode(z_NL, codes))
+
+    def _expected_over_classes(self, z_NL: Tensor, codes: Tensor | None) -> Tensor:
+        """E[x|z]; of a conditional model without labels, the mean under p(y), for z does not depend on y."""
+        if codes is not None or not self.conditional:
+            return self._expected_NCHW(z_NL, codes)
+        parts = [
+            float(prior) * self._expected_NCHW(z_NL, torch.full((len(z_NL),), code, device=z_NL.device))
+            for code, prior in enumerate(self.class_prior_)
+        ]
+        return torch.stack(parts).sum(dim=0)
+
+    def _expected_images(self, means_NCHW: NDArray[np.float64]) -> NDArray[np.float64]:
+        grid = self.image_format_.grid
+        if self.module_.continuous:
+            assert isinstance(grid, RealLevels)
+            return self.image_format_.layout(grid.unscaled(means_NCHW))
+        return self.image_format_.expected_images(means_NCHW)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.latent_dim

@@ -1,0 +1,106 @@
+"""The network of a VAE: encoder, decoder and the law of a pixel, wired together; no loss in here."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pofx.data.images import ImageFormat
+from pofx.distributions.pixels import PixelLaw, pixel_law
+from pofx.families.variational import networks
+
+#: Up to this many levels, each gets a probability of its own; above, neighbouring levels share their strength.
+CATEGORICAL_LEVELS = 2
+#: From this height and width on (both), convolutions.
+CONVOLUTIONAL_SIZE = 16
+
+
+class VAEModule(nn.Module):
+    """q(z|x, y) and p(x|z, y).
+
+    Args:
+        continuous: real-valued images come as they are (scaled), with a density; otherwise levels, with a mass.
+    """
+
+    def __init__(
+        self,
+        image_format: ImageFormat,
+        n_classes: int,
+        *,
+        latent_dim: int,
+        architecture: str,
+        width: int | None,
+        depth: int,
+        likelihood: str,
+        n_components: int,
+        continuous: bool,
+    ) -> None:
+        super().__init__()
+        spec = image_format.spec
+        self.levels, self.n_classes, self.latent_dim, self.continuous = spec.levels, n_classes, latent_dim, continuous
+        name = chosen_likelihood(likelihood, spec.levels)
+        self.mass_law = pixel_law(name, spec.channels, spec.levels, n_components, continuous=False)
+        self.density_law: PixelLaw | None = (
+            pixel_law(name, spec.channels, spec.levels, n_components, continuous=True) if continuous else None
+        )
+        self.n_outputs_a_pixel = self.mass_law.n_parameters
+        shape, n_outputs = spec.shape_CHW, self.n_outputs_a_pixel
+        self.encoder: nn.Module
+        self.decoder: nn.Module
+        if chosen_architecture(architecture, spec.height, spec.width) == "mlp":
+            width = width or 512
+            self.encoder = networks.MLPEncoder(shape, n_classes, latent_dim, width, depth)
+            self.decoder = networks.MLPDecoder(shape, n_outputs, n_classes, latent_dim, width, depth)
+        else:
+            width = width or 32
+            self.encoder = networks.ConvolutionalEncoder(shape, n_classes, latent_dim, width, depth)
+            self.decoder = networks.ConvolutionalDecoder(shape, n_outputs, n_classes, latent_dim, width, depth)
+
+    def law(self, *, discrete: bool = True) -> PixelLaw:
+        """p(x_i | z): the mass of a level, or of a continuous model (unless ``discrete``) the density."""
+        return self.mass_law if discrete or self.density_law is None else self.density_law
+
+    def scaled(self, x_NCHW: Tensor, *, discrete: bool = True) -> Tensor:
+        """Levels 0..K-1 -> [-1, 1]; scaled reals stay as they are."""
+        u_NCHW = x_NCHW.to(self.dtype)
+        return 2 * u_NCHW / (self.levels - 1) - 1 if discrete else u_NCHW
+
+    def encode(self, u_NCHW: Tensor, codes: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of q(z|x, y), each (n, latent_dim)."""
+        mean_NL, log_variance_NL = self.encoder(u_NCHW, self.one_hot(codes, len(u_NCHW)))
+        return mean_NL, log_variance_NL
+
+    def decode(self, z_NL: Tensor, codes: Tensor | None) -> Tensor:
+        """Parameters of the pixel law, NPHW."""
+        parameters: Tensor = self.decoder(z_NL, self.one_hot(codes, len(z_NL)))
+        return parameters
+
+    def one_hot(self, codes: Tensor | None, n: int) -> Tensor:
+        """Class codes (n,) -> (n, n_classes); no columns in an unconditional model."""
+        if not self.n_classes:
+            return torch.empty(n, 0, dtype=self.dtype, device=self.device)
+        assert codes is not None, "a conditional network needs labels"
+        return F.one_hot(codes, self.n_classes).to(self.dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+
+def chosen_likelihood(likelihood: str, levels: int) -> str:
+    """The pixel law that ``likelihood="auto"`` stands for."""
+    if likelihood != "auto":
+        return likelihood
+    return "bernoulli" if levels == 2 else "logistic_mixture"
+
+
+def chosen_architecture(architecture: str, height: int, width: int) -> str:
+    """The network that ``architecture="auto"`` stands for."""
+    if architecture != "auto":
+        return architecture
+    return "convolutional" if min(height, width) >= CONVOLUTIONAL_SIZE else "mlp"

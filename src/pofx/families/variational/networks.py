@@ -1,0 +1,142 @@
+"""Encoders q(z|x) and decoders p(x|z): fully connected for small images, convolutional from 16 x 16 on, of any size.
+
+Shapes: u_NCHW images scaled to [-1, 1]; z_NL latents; y_NK one-hot labels (K = 0 columns in an unconditional model);
+parameters_NPHW what the pixel law takes, P numbers a pixel. No loss and no probability in here.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pofx.nn.blocks import ResidualBlock, mlp
+
+#: Bounds of log sigma^2 of q(z|x): a deviation from 0.0025 to 55 prior deviations, and no overflow in exp.
+LOG_VARIANCE_RANGE = (-12.0, 8.0)
+
+
+class MLPEncoder(nn.Module):
+    """Image and label -> mean and log variance of q(z|x), through ``depth`` hidden layers of ``width`` units."""
+
+    def __init__(
+        self, shape_CHW: tuple[int, int, int], n_classes: int, latent_dim: int, width: int, depth: int
+    ) -> None:
+        super().__init__()
+        self.hidden, n_features = mlp(math.prod(shape_CHW) + n_classes, width, depth)
+        self.head = nn.Linear(n_features, 2 * latent_dim)
+
+    def forward(self, u_NCHW: Tensor, y_NK: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.hidden(torch.cat([u_NCHW.flatten(1), y_NK], dim=1))
+        return split_posterior(self.head(h))
+
+
+class MLPDecoder(nn.Module):
+    """Latent and label -> parameters of the pixel law, through ``depth`` hidden layers of ``width`` units."""
+
+    def __init__(
+        self,
+        shape_CHW: tuple[int, int, int],
+        n_parameters: int,
+        n_classes: int,
+        latent_dim: int,
+        width: int,
+        depth: int,
+    ) -> None:
+        super().__init__()
+        self.out_shape = (n_parameters, *shape_CHW[1:])
+        self.hidden, n_features = mlp(latent_dim + n_classes, width, depth)
+        self.head = nn.Linear(n_features, math.prod(self.out_shape))
+
+    def forward(self, z_NL: Tensor, y_NK: Tensor) -> Tensor:
+        return self.head(self.hidden(torch.cat([z_NL, y_NK], dim=1))).unflatten(1, self.out_shape)
+
+
+class ConvolutionalEncoder(nn.Module):
+    """Strided convolutions down to at most 8 x 8, ``depth`` residual blocks there, one linear layer to q(z|x)."""
+
+    def __init__(
+        self, shape_CHW: tuple[int, int, int], n_classes: int, latent_dim: int, width: int, depth: int
+    ) -> None:
+        super().__init__()
+        channels, *_ = shape_CHW
+        sizes = pyramid(shape_CHW[1:])
+        widths = stage_widths(width, len(sizes))
+        self.stem = nn.Conv2d(channels, widths[0], 3, padding=1)
+        self.label = nn.Linear(n_classes, widths[0], bias=False) if n_classes else None
+        self.down = nn.ModuleList(nn.Conv2d(inner, outer, 4, stride=2, padding=1) for inner, outer in pairwise(widths))
+        self.blocks = nn.Sequential(*(ResidualBlock(widths[-1]) for _ in range(depth)))
+        self.head = nn.Linear(widths[-1] * math.prod(sizes[-1]), 2 * latent_dim)
+
+    def forward(self, u_NCHW: Tensor, y_NK: Tensor) -> tuple[Tensor, Tensor]:
+        h_NCHW = self.stem(u_NCHW)
+        if self.label is not None:
+            h_NCHW = h_NCHW + self.label(y_NK)[:, :, None, None]
+        for down in self.down:
+            h_NCHW = down(pad_to_even(F.silu(h_NCHW)))
+        h_NCHW = F.silu(self.blocks(h_NCHW))
+        return split_posterior(self.head(h_NCHW.flatten(1)))
+
+
+class ConvolutionalDecoder(nn.Module):
+    """The encoder's mirror image: linear, residual blocks at the smallest size, transposed convolutions up."""
+
+    def __init__(
+        self,
+        shape_CHW: tuple[int, int, int],
+        n_parameters: int,
+        n_classes: int,
+        latent_dim: int,
+        width: int,
+        depth: int,
+    ) -> None:
+        super().__init__()
+        self.sizes = pyramid(shape_CHW[1:])[::-1]
+        widths = stage_widths(width, len(self.sizes))[::-1]
+        self.foot_shape = (widths[0], *self.sizes[0])
+        self.foot = nn.Linear(latent_dim + n_classes, math.prod(self.foot_shape))
+        self.blocks = nn.Sequential(*(ResidualBlock(widths[0]) for _ in range(depth)))
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(inner, outer, 4, stride=2, padding=1) for inner, outer in pairwise(widths)
+        )
+        self.head = nn.Conv2d(widths[-1], n_parameters, 3, padding=1)
+
+    def forward(self, z_NL: Tensor, y_NK: Tensor) -> Tensor:
+        h_NCHW = self.foot(torch.cat([z_NL, y_NK], dim=1)).unflatten(1, self.foot_shape)
+        h_NCHW = self.blocks(h_NCHW)
+        for up, (height, width) in zip(self.up, self.sizes[1:], strict=True):
+            # An odd size came from half a row more: what the transposed convolution adds to it is cut off.
+            h_NCHW = up(F.silu(h_NCHW))[:, :, :height, :width]
+        return self.head(F.silu(h_NCHW))
+
+
+def split_posterior(head_NM: Tensor) -> tuple[Tensor, Tensor]:
+    """The encoder's last layer -> mean and log variance (kept in `LOG_VARIANCE_RANGE`), each (n, latent_dim)."""
+    mean_NL, log_variance_NL = head_NM.chunk(2, dim=1)
+    return mean_NL, log_variance_NL.clamp(*LOG_VARIANCE_RANGE)
+
+
+def pyramid(size_HW: tuple[int, ...]) -> list[tuple[int, int]]:
+    """The sizes from the image down to at most 8 x 8, each half of the one before, rounded up."""
+    height, width = size_HW
+    sizes = [(height, width)]
+    while max(height, width) > 8 and min(height, width) > 1:
+        height, width = -(-height // 2), -(-width // 2)
+        sizes.append((height, width))
+    return sizes
+
+
+def stage_widths(width: int, n_sizes: int) -> list[int]:
+    """Channels at each size of the pyramid: width/2 at full size, where they cost most, then width, then 2 width."""
+    return [max(1, width // 2), width, *([2 * width] * n_sizes)][:n_sizes]
+
+
+def pad_to_even(h_NCHW: Tensor) -> Tensor:
+    """Repeat the last row or column of an odd size, so that a stride of 2 gives half of it, rounded up."""
+    height, width = h_NCHW.shape[-2:]
+    if height % 2 == 0 and width % 2 == 0:
+        return h_NCHW
+    return F.pad(h_NCHW, (0, width % 2, 0, height % 2), mode="replicate")

@@ -1,0 +1,58 @@
+"""Numbers about single images that tell how typical they are of what a VAE was fitted to.
+
+Of log p(x) alone models are a poor judge of what belongs (Nalisnick et al. 2019, arXiv 1810.09136): simple images of
+another kind get a high one. How the terms are made up, and whether the latent is an ordinary one, tells more.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pofx.families.variational import elbo
+from pofx.families.variational.module import VAEModule
+
+STATISTIC_NAMES = (
+    "reconstruction",  # log p(x|z) at the mean of q(z|x), nats
+    "kl",  # KL(q(z|x) || p(z)), nats
+    "mean_norm",  # |mu|
+    "deviation_norm",  # |sigma|
+    "surprise_deviation",  # standard deviation over sub-pixels of -log p(x_i|z)
+    "surprise_quantile_95",  # 95 % quantile over sub-pixels of -log p(x_i|z)
+    "surprise_mean_log",  # mean over sub-pixels of log(-log p(x_i|z))
+)
+
+
+def surprise_terms(
+    module: VAEModule, x_NCHW: Tensor, codes: Tensor | None, *, discrete: bool
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """-log p(x_i | z = mu(x)) of each sub-pixel, its expected value under the model (the entropy), and mu, log sigma^2.
+
+    Shapes: NCHW, NCHW, (n, latent_dim), (n, latent_dim).
+    """
+    u_NCHW = module.scaled(x_NCHW, discrete=discrete)
+    law = module.law(discrete=discrete)
+    mean_NL, log_variance_NL = module.encode(u_NCHW, codes)
+    parameters = module.decode(mean_NL, codes).to(module.dtype)
+    target = x_NCHW if discrete else u_NCHW
+    return -law.log_prob(parameters, target), law.entropy(parameters, target), mean_NL, log_variance_NL
+
+
+def typicality_statistics(module: VAEModule, x_NCHW: Tensor, codes: Tensor | None, *, discrete: bool) -> Tensor:
+    """The statistics `STATISTIC_NAMES` of each image, (n, 7)."""
+    surprise, _, mean_NL, log_variance_NL = surprise_terms(module, x_NCHW, codes, discrete=discrete)
+    terms = surprise.flatten(1).double()
+    # A density can exceed 1; the logarithm needs a positive number, and the floor keeps a mass of 1 finite.
+    positive = terms.clamp(min=1e-6)
+    return torch.stack(
+        [
+            -terms.sum(dim=1),
+            elbo.kl_divergence(mean_NL, log_variance_NL).double().sum(dim=1),
+            mean_NL.double().norm(dim=1),
+            torch.exp(0.5 * log_variance_NL.double()).norm(dim=1),
+            terms.std(dim=1, correction=0),
+            torch.quantile(terms, 0.95, dim=1),
+            positive.log().mean(dim=1),
+        ],
+        dim=1,
+    )

@@ -1,0 +1,1 @@
+"""What goes to disk: atomic writes, model files, pictures."""

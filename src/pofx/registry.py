@@ -1,0 +1,78 @@
+"""Which model families there are, by name; pofx's own and anybody else's are found in the same way.
+
+A package announces its families by entry points of the group ``pofx.families`` (name -> ``module:Class``); nothing is
+imported until a family is asked for. `register` adds a class of the running program.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import TypeVar
+
+ENTRY_POINT_GROUP = "pofx.families"
+
+_registered: dict[str, type] = {}
+T = TypeVar("T", bound=type)
+
+
+def register(name: str) -> Callable[[T], T]:
+    """A class decorator that makes a family known by ``name``: to the command line, to `pofx.load`, to model files.
+
+    Raises:
+        ValueError: the name is taken by another class.
+
+    Example:
+        >>> @pofx.register("flow")          # doctest: +SKIP
+        ... class Flow(pofx.GenerativeModel): ...
+    """
+
+    def decorate(cls: T) -> T:
+        known = _registered.get(name)
+        if known is not None and known.__qualname__ != cls.__qualname__:
+            raise ValueError(f"the family name {name!r} is taken by {known.__module__}.{known.__qualname__}")
+        if name in {point.name for point in entry_points(group=ENTRY_POINT_GROUP)}:
+            raise ValueError(f"the family name {name!r} is taken by an installed package")
+        _registered[name] = cls
+        return cls
+
+    return decorate
+
+
+def family_names() -> list[str]:
+    """The names of all families, sorted; imports none of them."""
+    return sorted({*_registered, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))})
+
+
+def family(name: str) -> type:
+    """The class of this name.
+
+    Raises:
+        KeyError: there is none; the message lists the names and the nearest one.
+    """
+    if name in _registered:
+        return _registered[name]
+    for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
+        cls = point.load()
+        assert isinstance(cls, type)
+        return cls
+    near = difflib.get_close_matches(name, family_names(), n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise KeyError(f"no model family {name!r}; there are: {', '.join(family_names())}.{hint}")
+
+
+def family_name(cls: type) -> str:
+    """The name that a class is known by.
+
+    Raises:
+        KeyError: it is not registered; the message says how to.
+    """
+    for name, registered in _registered.items():
+        if registered is cls:
+            return name
+    target = f"{cls.__module__}:{cls.__qualname__}"
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        if point.value == target:
+            return point.name
+    raise KeyError(f"{cls.__qualname__} is not a registered family; decorate it with @pofx.register(name)")

@@ -1,0 +1,336 @@
+"""The contract of `pofx.base`, for every family and kind of data; what a family lacks is skipped by its absence."""
+
+import copy
+import pickle
+import random
+
+import numpy as np
+import pytest
+import torch
+from conftest import FAMILIES, KINDS, fast_model, make_data
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils._param_validation import InvalidParameterError
+
+import pofx
+from pofx.data.levels import RealLevels
+
+SCORES = ["score_samples", "bits_per_dim"]
+PER_IMAGE = [*SCORES, "transform", "surprise_map", "reconstruct", "log_prob_map"]
+
+
+def call(model, name, X, y=None):
+    """The method's answer, or a skip where the family has no such method."""
+    if not hasattr(model, name):
+        pytest.skip(f"{type(model).__name__} has no {name}")
+    return getattr(model, name)(X, y)
+
+
+# ---- what there is ---------------------------------------------------------------------------------------------------
+
+
+def test_capabilities_are_there_where_they_are_true(fitted):
+    has_density = fitted.density in ("exact", "lower bound")
+    assert fitted.density in ("exact", "lower bound", "none")
+    for name in ("score_samples", "score", "bits_per_dim"):
+        assert hasattr(fitted, name) == has_density
+    assert hasattr(fitted, "log_prob_map") <= (fitted.density == "exact")
+
+
+def test_the_constructor_speaks_the_common_words(family):
+    common = "image_shape levels conditional max_epochs max_minutes batch_size learning_rate validation_fraction "
+    common += "early_stopping ema_half_life device precision checkpoint_dir random_state verbose"
+    assert set(common.split()) <= set(pofx.family(family)().get_params())
+
+
+def test_every_parameter_is_documented_and_validated(family):
+    from pofx.cli.fit import parameter_help
+
+    cls = pofx.family(family)
+    names = set(cls().get_params())
+    assert names <= set(parameter_help(cls))
+    assert names <= set(cls._parameter_constraints)
+
+
+def test_the_registry_knows_the_family(family, fitted):
+    assert pofx.family(family) is type(fitted)
+    assert family in pofx.family_names()
+
+
+# ---- images in and out -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_samples_are_like_the_images_that_were_fitted(family, kind):
+    X = make_data(kind)
+    model = fast_model(family).fit(X)
+    samples = model.sample(7, random_state=1)
+    assert samples.shape == (7, *X.shape[1:])
+    assert samples.dtype == X.dtype
+    if not isinstance(model.image_format_.grid, RealLevels):
+        call_again = model.image_format_.grid.levels_of(samples.reshape(7, -1))  # raises outside the support
+        assert call_again.shape[0] == 7
+    assert np.array_equal(samples, model.sample(7, random_state=1))
+    assert not np.array_equal(samples, model.sample(7, random_state=2))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("method", PER_IMAGE)
+def test_answers_have_their_shapes(family, kind, method):
+    X = make_data(kind)
+    model = fast_model(family, max_epochs=1).fit(X)
+    answer = call(model, method, X[:5])
+    assert np.isfinite(answer).all()
+    expected = {"transform": (5, len(model.get_feature_names_out())) if hasattr(model, "transform") else ()}
+    expected |= dict.fromkeys(SCORES, (5,))
+    assert answer.shape == expected.get(method, (5, *X.shape[1:]))
+    if method in SCORES:
+        assert answer.dtype == np.float64
+    if method == "transform":
+        assert answer.dtype == (np.float32 if X.dtype == np.float32 else np.float64)
+
+
+def test_the_levels_of_a_fit_can_be_given(family):
+    model = fast_model(family, levels=20).fit(make_data("digits"))
+    assert model.spec_.levels == 20
+
+
+def test_rows_and_images_are_the_same_data(family):
+    X = make_data("digits")
+    one, other = fast_model(family).fit(X), fast_model(family).fit(X.reshape(120, -1))
+    for (name, left), right in zip(one.module_.state_dict().items(), other.module_.state_dict().values(), strict=True):
+        assert torch.equal(left, right), name
+    assert np.array_equal(one.sample(3, random_state=0).reshape(3, -1), other.sample(3, random_state=0))
+
+
+# ---- scores ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", PER_IMAGE)
+def test_an_image_gets_the_same_bits_whatever_it_is_scored_beside(fitted, method):
+    X = make_data("digits")
+    together = call(fitted, method, X)
+    assert np.array_equal(call(fitted, method, X[::-1])[::-1], together)
+    assert np.array_equal(call(fitted, method, X[70:71]), together[70:71])
+    assert np.array_equal(call(fitted, method, X[3:100]), together[3:100])
+
+
+def test_score_is_the_mean(fitted):
+    X = make_data("digits")
+    assert call(fitted, "score", X) == fitted.score_samples(X).mean()
+
+
+def test_bits_are_nats_of_the_discrete_image(fitted):
+    X = make_data("digits")
+    bits = call(fitted, "bits_per_dim", X)
+    assert bits == pytest.approx(-fitted.score_samples(X) / (64 * np.log(2)), rel=1e-12)
+
+
+def test_typicality_statistics_have_names(fitted):
+    X = make_data("digits")
+    values, names = call(fitted, "typicality_statistics", X)
+    assert values.shape == (120, len(names))
+    assert len(set(names)) == len(names)
+    assert np.isfinite(values).all()
+    assert (values.std(axis=0) > 0).all()
+
+
+def test_scaling_real_data_shifts_their_log_density(family):
+    """log p(a v) = log p(v) - D log a: the density is one of the user's numbers, in the user's unit."""
+    X = make_data("real")
+    one, ten = fast_model(family).fit(X), fast_model(family).fit(1024 * X)
+    shift = call(one, "score_samples", X) - ten.score_samples(1024 * X)
+    assert shift == pytest.approx(np.full(120, 16 * np.log(1024)), rel=1e-6)
+
+
+# ---- determinism -----------------------------------------------------------------------------------------------------
+
+
+def test_the_same_seed_gives_the_same_fit_bit_for_bit(family, fitted):
+    again = fast_model(family).fit(make_data("digits"))
+    for name, tensor in fitted.module_.state_dict().items():
+        assert torch.equal(tensor, again.module_.state_dict()[name]), name
+    assert again.history_.without_timing() == fitted.history_.without_timing()
+    assert np.array_equal(again.sample(4), fitted.sample(4))
+    other = fast_model(family, random_state=1).fit(make_data("digits"))
+    assert not np.array_equal(other.sample(4), fitted.sample(4))
+
+
+def global_states():
+    return torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
+
+
+@pytest.mark.parametrize("random_state", [0, None])
+def test_global_generators_are_left_alone(family, random_state):
+    before = global_states()
+    model = fast_model(family, random_state=random_state).fit(make_data("digits"))
+    model.sample(3)
+    for method in PER_IMAGE:
+        if hasattr(model, method):
+            getattr(model, method)(make_data("digits")[:3])
+    after = global_states()
+    assert torch.equal(before[0], after[0])
+    assert np.array_equal(before[1], after[1])
+    assert before[2] == after[2]
+
+
+def test_a_mapped_array_is_fitted_and_scored_like_one_in_memory(family, tmp_path):
+    X = make_data("uint8")
+    np.save(tmp_path / "images.npy", X)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    in_memory, on_disk = fast_model(family).fit(X), fast_model(family).fit(mapped)
+    assert np.array_equal(call(on_disk, "score_samples", mapped), in_memory.score_samples(X))
+
+
+# ---- labels ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_conditional_fit_needs_labels(family):
+    with pytest.raises(ValueError, match="requires y"):
+        fast_model(family, conditional=True).fit(make_data("digits"))
+
+
+def test_the_marginal_is_the_sum_over_classes(conditional, labels):
+    X = make_data("digits")[:10]
+    marginal = call(conditional, "score_samples", X)
+    joint = [
+        np.log(prior) + conditional.score_samples(X, np.full(10, label))
+        for label, prior in zip(conditional.classes_, conditional.class_prior_, strict=True)
+    ]
+    assert marginal == pytest.approx(np.logaddexp.reduce(joint, axis=0), rel=1e-6)
+
+
+def test_frequencies_of_the_classes(conditional, labels):
+    assert conditional.classes_.tolist() == sorted(set(labels.tolist()))
+    assert conditional.class_prior_ == pytest.approx(np.bincount(labels) / len(labels))
+
+
+@pytest.mark.parametrize("method", PER_IMAGE)
+def test_a_conditional_model_answers_with_and_without_labels(conditional, labels, method):
+    X = make_data("digits")[:10]
+    with_labels, without = call(conditional, method, X, labels[:10]), call(conditional, method, X)
+    assert with_labels.shape == without.shape
+    assert np.isfinite(without).all()
+    assert not np.array_equal(with_labels, call(conditional, method, X, (labels[:10] + 1) % 10))
+
+
+def test_a_conditional_model_draws_what_it_is_asked_for(conditional):
+    assert conditional.sample(3, y=7, random_state=0).shape == (3, 8, 8)
+    assert conditional.sample(3, y=[1, 2, 3], random_state=0).shape == (3, 8, 8)
+    assert conditional.sample(3, random_state=0).shape == (3, 8, 8)
+    with pytest.raises(ValueError, match="inconsistent"):
+        conditional.sample(3, y=[1, 2])
+
+
+def test_unknown_labels_are_named(conditional):
+    with pytest.raises(ValueError, match="11"):
+        conditional.sample(2, y=11)
+
+
+def test_labels_may_be_words(family, labels, tmp_path):
+    words = np.array(["even", "odd"])[labels % 2]
+    model = fast_model(family, conditional=True).fit(make_data("digits"), words)
+    model.save(tmp_path / "words.pofx")
+    loaded = pofx.load(tmp_path / "words.pofx")
+    assert loaded.classes_.tolist() == ["even", "odd"]
+    assert np.array_equal(loaded.sample(2, y="odd", random_state=0), model.sample(2, y="odd", random_state=0))
+
+
+# ---- files and copies ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["digits", "colour", "real rows float32"])
+def test_a_saved_model_is_the_same_model(family, kind, tmp_path):
+    X = make_data(kind)
+    model = fast_model(family, image_shape=X.shape[1:] if X.ndim > 2 else None).fit(X)
+    loaded = pofx.load(model.save(tmp_path / "model.pofx"))
+    assert {name: value for name, value in loaded.get_params().items() if name != "image_shape"} == {
+        name: value for name, value in model.get_params().items() if name != "image_shape"
+    }
+    for method in PER_IMAGE:
+        if hasattr(model, method):
+            assert np.array_equal(getattr(loaded, method)(X), getattr(model, method)(X)), method
+    assert np.array_equal(loaded.sample(5), model.sample(5))
+    assert loaded.history_ == model.history_
+    assert loaded.provenance_ == model.provenance_
+    assert loaded.spec_ == model.spec_
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_copies_are_the_same_model(fitted, copied):
+    assert np.array_equal(copied(fitted).sample(5), fitted.sample(5))
+
+
+def test_a_clone_is_not_fitted(fitted):
+    with pytest.raises(NotFittedError):
+        clone(fitted).sample()
+
+
+def test_an_unregistered_class_says_how_to_register(fitted, tmp_path):
+    class Mine(type(fitted)):
+        pass
+
+    model = copy.deepcopy(fitted)
+    model.__class__ = Mine
+    with pytest.raises(KeyError, match=r"pofx\.register"):
+        model.save(tmp_path / "mine.pofx")
+
+
+# ---- errors ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["sample", "score_samples", "transform", "save"])
+def test_an_unfitted_model_says_so(family, method, tmp_path):
+    model = fast_model(family)
+    if not hasattr(model, method):
+        pytest.skip(f"no {method}")
+    arguments = {"sample": (), "save": (tmp_path / "x.pofx",)}.get(method, (make_data("digits"),))
+    with pytest.raises(NotFittedError):
+        getattr(model, method)(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (lambda X: X + 1, "levels=17"),
+        (lambda X: X - 1, "levels=17"),
+        (lambda X: X + 0.5, "levels=17"),
+        (lambda X: X[:, :7], "63|56|features|shape"),
+        (lambda X: X.reshape(-1, 4, 16), "shape"),
+        (lambda X: X[:0], "0 sample"),
+        (lambda X: np.where(X > 15, np.nan, X), "NaN"),
+        (lambda X: np.where(X > 15, np.inf, X), "infinity"),
+        (lambda X: X.astype(complex), "Complex"),
+        (lambda X: X[0, 0], "2D array"),
+    ],
+)
+def test_bad_images_are_refused_when_scored(fitted, bad, message):
+    if not hasattr(fitted, "score_samples"):
+        pytest.skip("no score")
+    with pytest.raises(ValueError, match=message):
+        fitted.score_samples(bad(make_data("digits")))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"levels": 1}, {"max_epochs": 0}, {"max_minutes": 0}, {"batch_size": 0}, {"learning_rate": 0.0},
+        {"validation_fraction": 1.0}, {"early_stopping": 0}, {"early_stopping": True}, {"ema_half_life": 0},
+        {"precision": "float16"}, {"conditional": "yes"}, {"random_state": -1}, {"device": "abacus"},
+        {"image_shape": (3, 3)},
+    ],
+)  # fmt: skip
+def test_bad_parameters_are_refused_by_name(family, bad):
+    name = next(iter(bad))
+    with pytest.raises((ValueError, InvalidParameterError), match=name):
+        fast_model(family, **bad).fit(make_data("digits"))
+
+
+@pytest.mark.parametrize("n_samples", [0, -1, 2.5])
+def test_bad_numbers_of_samples_are_refused(fitted, n_samples):
+    with pytest.raises(ValueError, match="n_samples"):
+        fitted.sample(n_samples)
+
+
+def test_there_are_families():
+    assert pofx.family_names() == FAMILIES
