@@ -370,6 +370,14 @@ def test_unknown_contents_are_refused(path: Path, content: bytes, changes: dict)
         read_header(path)
 
 
+def test_an_unknown_dtype_is_refused(path: Path, content: bytes) -> None:
+    entries, data = split(content)
+    name = "module.2.num_batches_tracked"
+    path.write_bytes(join({**entries, name: {**entries[name], "dtype": "U64"}}, data))
+    with pytest.raises(ModelFileError, match="unknown dtype, U64"):
+        read(path)
+
+
 @pytest.mark.parametrize("text", ["[]", "1", "", "{", "[" * 100_000, "9" * 5000, "null"], ids=lambda text: text[:5])
 def test_a_header_that_is_no_json_object_is_refused(path: Path, content: bytes, text: str) -> None:
     entries, data = split(content)

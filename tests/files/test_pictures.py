@@ -99,6 +99,12 @@ def test_no_text_is_lost_in_wrapping() -> None:
     assert said == 3 * caption.replace(" ", "")
 
 
+def test_a_word_widens_its_cell_rather_than_being_broken() -> None:
+    layout = lay_out((2, 8, 8), captions=["reconstruction", ""])
+    assert [line.text for line in layout.lines] == ["reconstruction"]
+    assert layout.lines[0].box[2] - layout.lines[0].box[0] > 80
+
+
 def test_characters_that_the_font_lacks_are_spelt_out() -> None:
     (line,) = lay_out((1, 8, 8), scale=40, captions=["μ ≤ 2, Ångström, 犬"]).lines
     assert line.text == "mu <= 2, Angstrom, ?"
