@@ -1,4 +1,4 @@
-"""A small training for the tests of the engine: noise, dropout, running statistics, two epochs' ends and a short batch."""
+"""A small training for the tests of the engine: noise, dropout, running statistics, a short last batch."""
 
 from __future__ import annotations
 

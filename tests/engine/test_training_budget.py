@@ -44,7 +44,8 @@ def test_ends_within_the_budget_with_a_finished_schedule(clock: list[float], sco
     toy = SlowToy(clock, 1.0, score_seconds)
     result = toy.train(max_epochs=10_000, max_minutes=5.0, learning_rate=0.01)
     assert result.stopped_by == "max_minutes"
-    assert 300.0 - 2.0 <= result.seconds <= 300.0, "scoring included"
+    # After an epoch's scoring there may be too little left for a step and its scoring.
+    assert 300.0 - 2.0 - score_seconds <= result.seconds <= 300.0
     assert toy.progress[-1] > 0.97 and max(toy.progress) <= 1.0
     assert result.history["learning_rate"][-1] < 0.01 * 0.01
     assert result.history["step"][-1] == result.n_steps

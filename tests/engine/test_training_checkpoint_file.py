@@ -77,11 +77,19 @@ def test_foreign_object_is_not_executed(folder: CheckpointFolder, monkeypatch: p
         folder.read()
 
 
-def test_leftover_of_a_killed_process_is_removed(tmp_path: Path) -> None:
-    leftover = tmp_path / ".checkpoint.pt.abc.partial"
-    leftover.write_bytes(b"half")
+def test_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None:
+    (tmp_path / ".checkpoint.pt.abc.partial").write_bytes(b"half")
+    (tmp_path / ".history.csv.abc.partial").write_bytes(b"half")
+    (tmp_path / "mine.partial").write_bytes(b"the user's")
     CheckpointFolder(tmp_path, "f", {})
-    assert not leftover.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.partial"]
+
+
+def test_kill_between_the_two_files(tmp_path: Path) -> None:
+    result = Toy(tmp_path).train()
+    (tmp_path / "history.csv").write_text("old")
+    Toy(tmp_path).train()
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 1 + len(result.history)
 
 
 @pytest.mark.parametrize(

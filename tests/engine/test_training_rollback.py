@@ -85,6 +85,21 @@ def test_a_snapshot_between_two_looks_is_verified_first() -> None:
     assert result.n_steps == 55
 
 
+@pytest.mark.usefixtures("looks_every_16_steps")
+def test_a_snapshot_between_two_looks_holds_all_means() -> None:
+    spoil, losses = Spoil(52), dict[int, float]()
+
+    def hook(batch: Batch, terms: LossTerms) -> LossTerms:
+        losses[batch.step] = terms.total.item()
+        return spoil(batch, terms)
+
+    toy = Toy(hook=hook)
+    toy.data = ToyData(110)
+    history = toy.train(max_epochs=1, batch_size=2).history
+    assert spoil.steps == [*range(55), *range(50, 55)]
+    assert history["loss"][0] == pytest.approx(sum(losses.values()) / 55)
+
+
 def test_back_to_the_nearest_snapshot_across_an_epoch() -> None:
     spoil = Spoil(62)
     toy = Toy(hook=spoil)
@@ -93,6 +108,13 @@ def test_back_to_the_nearest_snapshot_across_an_epoch() -> None:
     assert result.history["epoch"].tolist() == list(range(1, 15)), "no row twice"
     factor = result.history["learning_rate"] / Toy().train(max_epochs=14).history["learning_rate"]
     assert factor.tolist() == [1.0] * 10 + [0.5] * 4
+
+
+def test_going_back_twice_to_one_snapshot_finds_it_untouched() -> None:
+    near, far = Toy(hook=Spoil(52, times=2)), Toy(hook=Spoil(62, times=2))
+    near.train(max_epochs=14)
+    far.train(max_epochs=14)
+    assert same(near.weights(), far.weights()), "both went on from step 50 at a quarter of the rate"
 
 
 def test_never_finite_raises_and_leaves_finite_weights() -> None:
@@ -109,7 +131,7 @@ def test_diverged_leaves_the_best_weights() -> None:
     toy = Toy(hook=Spoil(55, times=99), scores=[*range(10), *[0] * 9])
     with pytest.raises(TrainingDiverged):
         toy.train(max_epochs=14)
-    # The best score is that of epoch 10, step 50, where the last snapshot is; the same shorter training shows its weights.
+    # The best score is that of epoch 10 (step 50, the last snapshot); the same training again shows its weights.
     best = Toy(hook=Spoil(55, times=99), scores=[*range(11), *[0] * 9])
     kept: dict[str, torch.Tensor] = {}
 
@@ -132,8 +154,8 @@ def test_weights_that_overflow_without_a_bad_loss_are_noticed() -> None:
     def hook(batch: Batch, terms: LossTerms) -> LossTerms:
         if batch.step == 12 and not spoilt[0]:
             spoilt[0] = True
-            toy.net.body[1].running_mean.fill_(math.nan)  # in training mode no loss depends on it
-            toy.net.body[1].running_mean.fill_(math.nan)  # in training mode no loss depends on it
+            # In training mode no loss depends on it. By .data, as autograd checks that nobody writes to it.
+            toy.net.body[1].running_mean.data.fill_(math.nan)
         return terms
 
     toy.hook = hook

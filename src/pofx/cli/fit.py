@@ -21,8 +21,12 @@ def fit(
     model: Annotated[str, Parameter(help="The family of models.")] = "vae",
 ) -> None:
     """Fit a model to a source of images and save it."""
-    app = App(name="pofx fit", help=f"Fit a model ({model}) to a source of images and save it.")
-    app.result_action = "return_value"
+    app = App(
+        name="pofx fit",
+        help=f"Fit a model ({model}) to a source of images and save it.",
+        version_flags=[],
+        result_action="return_value",
+    )
     app.default(_command_for(model))
     app(list(tokens))
 
@@ -32,39 +36,43 @@ def _command_for(name: str) -> Any:
     cls: Any = registry.family(name)
     texts = parameter_help(cls)
     own = [
-        parameter.replace(
-            name=RENAMED.get(parameter.name, parameter.name),
-            kind=inspect.Parameter.KEYWORD_ONLY,
-            annotation=Annotated[_annotation(cls, parameter), Parameter(help=texts.get(parameter.name, ""))],
+        _option(
+            RENAMED.get(parameter.name, parameter.name),
+            Annotated[_annotation(cls, parameter), Parameter(help=texts.get(parameter.name, ""))],
             default=True if parameter.name == "verbose" else parameter.default,
         )
         for parameter in list(inspect.signature(cls.__init__).parameters.values())[1:]
     ]
 
-    def command(source: str, *, output: Path, model: str, split: str | None, **parameters: Any) -> None:
-        _fit(cls, source, output, split, parameters)
+    defaults = {option.name: option.default for option in own}
 
-    keyword_only = inspect.Parameter.KEYWORD_ONLY
+    def command(source: str, *, output: Path, model: str = name, split: str | None = None, **given: Any) -> None:
+        _fit(registry.family(model), source, output, split, defaults | given)
+
     families = Literal[tuple(registry.family_names())]  # type: ignore[valid-type]
-    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter("source", inspect.Parameter.POSITIONAL_ONLY, annotation=Source),
-            inspect.Parameter(
-                "output",
-                keyword_only,
-                annotation=Annotated[Path, Parameter(name=["--output", "-o"], help="The model file to write (.pofx).")],
-            ),
-            inspect.Parameter(
-                "model",
-                keyword_only,
-                default=name,
-                annotation=Annotated[families, Parameter(help="The family of models; the options below are its own.")],
-            ),
-            inspect.Parameter("split", keyword_only, default=None, annotation=Split),
-            *own,
-        ]
-    )
+    first = [
+        _option("source", Source, kind=inspect.Parameter.POSITIONAL_ONLY),
+        _option("output", Annotated[Path, Parameter(name=["--output", "-o"], help="The model file to write (.pofx).")]),
+        _option(
+            "model",
+            Annotated[families, Parameter(help="The family of models; the options below are its own.")],
+            default=name,
+        ),
+        _option("split", Split, default=None),
+    ]
+    command.__signature__ = inspect.Signature([*first, *own])  # type: ignore[attr-defined]
+    command.__annotations__ = {option.name: option.annotation for option in [*first, *own]}
     return command
+
+
+def _option(
+    name: str,
+    annotation: Any,
+    *,
+    default: Any = inspect.Parameter.empty,
+    kind: Any = inspect.Parameter.KEYWORD_ONLY,
+) -> inspect.Parameter:
+    return inspect.Parameter(name, kind, default=default, annotation=annotation)
 
 
 def _fit(cls: Any, source: str, output: Path, split: str | None, parameters: dict[str, Any]) -> None:

@@ -95,7 +95,7 @@ def _digits() -> Collection:
     from sklearn.datasets import load_digits  # slow to import, and needed for nothing else here
 
     bunch = load_digits()
-    return Collection(bunch.images.astype(np.uint8), bunch.target, None, None, "scikit-learn's digits")
+    return Collection(bunch.images.astype(np.int64), bunch.target, None, None, "scikit-learn's digits")
 
 
 def _npy(path: Path) -> np.ndarray:

@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from pofx.distributions import grid
 from pofx.distributions.law import PixelLaw, SubPixelLaw, check_positive, draw_index, entropy_over_levels
-from pofx.distributions.numerics import log_sigmoid_difference
+from pofx.distributions.logistic_mass import logistic_log_mass
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class DiscretisedLogistic(PixelLaw):
 
     def _conditional(self, parameters_NPHW: Tensor, x_NCHW: Tensor) -> SubPixelLaw:
         mean_NCHW, log_scale_NCHW = self._mean_and_log_scale(parameters_NPHW)
-        return lambda level_NCHW: _logistic_log_mass(level_NCHW, mean_NCHW, log_scale_NCHW, self.levels)
+        return lambda level_NCHW: logistic_log_mass(level_NCHW, mean_NCHW, log_scale_NCHW, self.levels)
 
     def _mean(self, parameters_NPHW: Tensor) -> Tensor:
         return grid.expected_level(*self._mean_and_log_scale(parameters_NPHW), self.levels, torch.sigmoid)
@@ -107,13 +106,13 @@ class DiscretisedLogisticMixture(PixelLaw):
             log_weights.append(log_w_NMHW)
             if c + 1 < self.channels:
                 level_N1HW = x_NCHW[:, c : c + 1]
-                log_p_NMHW = _logistic_log_mass(level_N1HW, mean_NMHW, parts.log_scale_NCMHW[:, c], self.levels)
+                log_p_NMHW = logistic_log_mass(level_N1HW, mean_NMHW, parts.log_scale_NCMHW[:, c], self.levels)
                 log_w_NMHW = (log_w_NMHW + log_p_NMHW).log_softmax(1)
         mean_NCMHW, log_w_NCMHW = torch.stack(means, 1), torch.stack(log_weights, 1)
 
         def law(level_NCHW: Tensor) -> Tensor:
             level_NC1HW = level_NCHW.unsqueeze(2)
-            log_p_NCMHW = _logistic_log_mass(level_NC1HW, mean_NCMHW, parts.log_scale_NCMHW, self.levels)
+            log_p_NCMHW = logistic_log_mass(level_NC1HW, mean_NCMHW, parts.log_scale_NCMHW, self.levels)
             return torch.logsumexp(log_w_NCMHW + log_p_NCMHW, 2)
 
         return law
@@ -177,6 +176,3 @@ class DiscretisedLogisticMixture(PixelLaw):
 def _pair(c: int, j: int) -> int:
     return c * (c - 1) // 2 + j
 
-
-def _logistic_log_mass(level: Tensor, mean: Tensor, log_scale: Tensor, levels: int) -> Tensor:
-    return grid.log_mass(level, mean, log_scale, levels, log_sigmoid_difference, logsigmoid)

@@ -45,8 +45,9 @@ class CheckpointFolder:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._identity = {"fingerprint": fingerprint, **settings}
         # What a killed process was writing when it was killed.
-        for leftover in self.folder.glob(f".{CHECKPOINT_NAME}.*.partial"):
-            leftover.unlink(missing_ok=True)
+        for name in (CHECKPOINT_NAME, HISTORY_NAME):
+            for leftover in self.folder.glob(f".{name}.*.partial"):
+                leftover.unlink(missing_ok=True)
 
     @property
     def path(self) -> Path:
@@ -57,6 +58,10 @@ class CheckpointFolder:
         """Replace the checkpoint, then the history beside it, each in one step."""
         content = {"format": FORMAT, "identity": self._identity, "training": dict(training)}
         atomic_write(self.path, lambda file: _write_with_digest(file, content))
+        self.write_history(history)
+
+    def write_history(self, history: History) -> None:
+        """Replace the history beside the checkpoint."""
         history.to_csv(self.folder / HISTORY_NAME)
 
     def read(self) -> dict[str, Any] | None:

@@ -227,6 +227,8 @@ class Run:
             self.load_state(saved["present"])
         except (ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"The checkpoint does not fit this model: {error} Use another folder.") from error
+        if self._folder is not None:
+            self._folder.write_history(self.history)  # a kill may have come between the two files
         self._snapshot, self._rollbacks = saved["snapshot"], saved["rollbacks"]
         self.budget = Budget(self._options.max_minutes, used_seconds=saved["elapsed"])
         self._next_checkpoint = saved["elapsed"] + self._options.checkpoint_every_seconds
@@ -278,7 +280,8 @@ class Run:
         if reason != "interrupt":
             self._write_checkpoint(reason)
         self.keep_best()
-        self._line.end(f"{reason} after {self.position.step} steps, best held-out score {self.selection.score}")
+        best = "" if self.selection.score is None else f", best held-out score {self.selection.score:.5g}"
+        self._line.end(f"ended by {reason} after {self.position.step} steps{best}")
 
     def keep_best(self) -> None:
         """Leave the best weights in the module, or the last averaged ones without a finite score."""

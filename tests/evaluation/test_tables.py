@@ -1,0 +1,80 @@
+"""Tables about models, with the floors beside them."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import pofx
+from pofx.evaluation.autoencoder import PlainAutoencoder
+from pofx.evaluation.densities import density_table, held_out_table
+from pofx.evaluation.features import feature_table, linear_probe
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_digits()
+
+
+@pytest.fixture(scope="module")
+def vae(digits):
+    return pofx.VAE(width=32, depth=1, latent_dim=8, max_epochs=8, random_state=0).fit(digits.images[:1200])
+
+
+def test_a_density_table_goes_from_the_model_to_the_uniform_law(vae, digits):
+    table = density_table(vae, digits.images[:1200], digits.images[1200:], title="Test")
+    names = [row.name for row in table.rows]
+    assert names == ["VAE", "PCA + Gaussian mixture", "independent pixels", "uniform"]
+    model, *_, uniform = table.rows
+    assert model.log_p == pytest.approx(vae.score(digits.images[1200:]))
+    assert model.kind == "lower bound"
+    assert uniform.log_p == pytest.approx(-64 * np.log(17))
+    assert uniform.bits_per_dim == pytest.approx(np.log2(17))
+    for row in table.rows:
+        assert row.bits_per_dim == pytest.approx(-row.log_p / (64 * np.log(2)))
+
+
+def test_the_held_out_images_of_a_fit_are_scored(vae, digits):
+    table = held_out_table(vae, digits.images[:1200])
+    assert table is not None
+    assert "120" in table.note
+    assert table.rows[0].log_p == pytest.approx(vae.held_out_score_, abs=2)
+
+
+def test_without_held_out_images_there_is_no_table(digits):
+    model = pofx.VAE(width=8, depth=0, max_epochs=1, validation_fraction=0.0).fit(digits.images[:50])
+    assert held_out_table(model, digits.images[:50]) is None
+
+
+def test_real_valued_data_are_compared_at_their_levels():
+    X = np.random.default_rng(0).normal(size=(200, 4, 4))
+    model = pofx.VAE(width=8, depth=1, likelihood="normal", max_epochs=2, random_state=0).fit(X)
+    rows = {row.name: row for row in density_table(model, X, X, title="Test").rows}
+    assert rows["uniform"].log_p == pytest.approx(-16 * np.log(256))
+    assert np.isfinite(rows["VAE"].log_p)
+
+
+def test_features_stand_beside_their_floors(vae, digits):
+    X, y = digits.images, digits.target
+    rows = dict(feature_table(vae, X[:1200], y[:1200], X[1200:], y[1200:]))
+    assert list(rows) == ["VAE features (8)", "raw pixels (64)", "PCA (8)", "a plain autoencoder (8)"]
+    assert rows["raw pixels (64)"] > 0.85
+    assert min(rows.values()) > 0.3
+
+
+def test_a_probe_reads_a_label_that_is_there_and_none_that_is_not():
+    rng = np.random.default_rng(0)
+    features, labels = rng.normal(size=(400, 5)), rng.integers(0, 2, size=400)
+    assert 0.3 < linear_probe(features[:200], labels[:200], features[200:], labels[200:]) < 0.7
+    features[:, 2] += 6 * labels
+    assert linear_probe(features[:200], labels[:200], features[200:], labels[200:]) > 0.97
+
+
+def test_a_plain_autoencoder_keeps_what_there_is_to_keep():
+    """Points on a plane in 20 dimensions: two features tell them apart as well as the plane's coordinates do."""
+    rng = np.random.default_rng(0)
+    plane = rng.normal(size=(600, 2))
+    X = plane @ rng.normal(size=(2, 20))
+    codes = PlainAutoencoder(2, width=32, depth=1, max_epochs=60).fit(X).transform(X)
+    design = np.column_stack([codes, codes**2, codes[:, :1] * codes[:, 1:], np.ones(600)])
+    residual = plane - design @ np.linalg.lstsq(design, plane, rcond=None)[0]
+    assert residual.var() < 0.1 * plane.var()

@@ -1,0 +1,41 @@
+"""A collection on disk is fitted and scored without being in memory."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+PROGRAM = """
+import resource, sys
+import numpy as np
+import torch
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+before = peak()
+import pofx
+X = np.load(sys.argv[1], mmap_mode="r")
+model = pofx.VAE(max_epochs=1, width=8, depth=0, batch_size=256, random_state=0).fit(X)
+scores = model.score_samples(X)
+assert scores.shape == (len(X),) and np.isfinite(scores).all()
+print(peak() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", [(28, 28), (32, 32, 3)])
+def test_a_hundred_thousand_images_take_less_than_500_mib(shape, tmp_path):
+    """Peak memory above that of a process that has imported torch; the larger collection is 300 MiB itself."""
+    images = np.lib.format.open_memmap(tmp_path / "images.npy", mode="w+", dtype=np.uint8, shape=(100_000, *shape))
+    rng = np.random.default_rng(0)
+    for start in range(0, len(images), 10_000):
+        images[start : start + 10_000] = rng.integers(0, 256, size=(10_000, *shape), dtype=np.uint8)
+    images.flush()
+    del images
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, tmp_path / "images.npy"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 500
