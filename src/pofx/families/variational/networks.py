@@ -58,27 +58,37 @@ class MLPDecoder(nn.Module):
 class ConvolutionalEncoder(nn.Module):
     """Strided convolutions down to at most 8 x 8, ``depth`` residual blocks there, one linear layer to q(z|x)."""
 
-    def __init__(
-        self, shape_CHW: tuple[int, int, int], n_classes: int, latent_dim: int, width: int, depth: int
-    ) -> None:
+    def __init__(self, shape_CHW: tuple[int, int, int], n_classes: int, latent_dim: int, width: int, depth: int) -> None:
         super().__init__()
         channels, *_ = shape_CHW
         sizes = pyramid(shape_CHW[1:])
-        widths = stage_widths(width, len(sizes))
-        self.stem = nn.Conv2d(channels, widths[0], 3, padding=1)
-        self.label = nn.Linear(n_classes, widths[0], bias=False) if n_classes else None
-        self.down = nn.ModuleList(nn.Conv2d(inner, outer, 4, stride=2, padding=1) for inner, outer in pairwise(widths))
+        # The image itself is only read by strides: features at full size would cost most and are not needed here.
+        widths = [channels, *stage_widths(width, len(sizes))[1:]]
+        self.down = nn.ModuleList(
+            nn.Conv2d(inner, outer, 4, stride=2, padding=1) for inner, outer in pairwise(widths)
+        )
+        if not self.down:
+            widths = [channels, width]
+            self.down.append(nn.Conv2d(channels, width, 3, padding=1))
+        self.label = nn.Linear(n_classes, widths[1], bias=False) if n_classes else None
         self.blocks = nn.Sequential(*(ResidualBlock(widths[-1]) for _ in range(depth)))
         self.head = nn.Linear(widths[-1] * math.prod(sizes[-1]), 2 * latent_dim)
 
     def forward(self, u_NCHW: Tensor, y_NK: Tensor) -> tuple[Tensor, Tensor]:
-        h_NCHW = self.stem(u_NCHW)
+        h_NCHW = self.down[0](self._padded(u_NCHW))
         if self.label is not None:
             h_NCHW = h_NCHW + self.label(y_NK)[:, :, None, None]
-        for down in self.down:
-            h_NCHW = down(pad_to_even(F.silu(h_NCHW)))
+        for down in self.down[1:]:
+            h_NCHW = down(self._padded(F.silu(h_NCHW)))
         h_NCHW = F.silu(self.blocks(h_NCHW))
         return split_posterior(self.head(h_NCHW.flatten(1)))
+
+    def _padded(self, h_NCHW: Tensor) -> Tensor:
+        """Before a stride of 2 the last row or column of an odd size is repeated: half of it, rounded up, comes out."""
+        height, width = h_NCHW.shape[-2:]
+        if self.down[0].stride == (1, 1) or (height % 2 == 0 and width % 2 == 0):
+            return h_NCHW
+        return F.pad(h_NCHW, (0, width % 2, 0, height % 2), mode="replicate")
 
 
 class ConvolutionalDecoder(nn.Module):
@@ -133,10 +143,3 @@ def stage_widths(width: int, n_sizes: int) -> list[int]:
     """Channels at each size of the pyramid: width/2 at full size, where they cost most, then width, then 2 width."""
     return [max(1, width // 2), width, *([2 * width] * n_sizes)][:n_sizes]
 
-
-def pad_to_even(h_NCHW: Tensor) -> Tensor:
-    """Repeat the last row or column of an odd size, so that a stride of 2 gives half of it, rounded up."""
-    height, width = h_NCHW.shape[-2:]
-    if height % 2 == 0 and width % 2 == 0:
-        return h_NCHW
-    return F.pad(h_NCHW, (0, width % 2, 0, height % 2), mode="replicate")
