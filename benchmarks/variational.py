@@ -19,9 +19,9 @@ import argparse
 import time
 from pathlib import Path
 
-import common
 import numpy as np
 
+import common
 import pofx
 from pofx.evaluation.baselines import IndependentPixels, PCAGaussianMixture
 

@@ -27,10 +27,10 @@ from pofx.data.checking import check_labels, check_rows, check_shape, infer_form
 from pofx.data.images import ImageFormat, ImageSpec
 from pofx.data.levels import RealLevels
 from pofx.data.reader import ImageReader
+from pofx.engine.devices import resolve_device
 from pofx.engine.loop import train
 from pofx.engine.options import TrainingOptions
 from pofx.engine.phase import Phase
-from pofx.nn.device import resolve_device
 from pofx.saving import data_fingerprint, load_estimator, provenance_of, run_fingerprint, save_estimator
 
 Density = Literal["exact", "lower bound", "none"]

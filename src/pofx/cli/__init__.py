@@ -57,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
         if traceback:
             raise
         text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+        if isinstance(error, FileNotFoundError) and error.filename:
+            text = f"{error.filename} does not exist"
         print(f"pofx: {text or type(error).__name__}", file=sys.stderr)
         return 1
     return 0

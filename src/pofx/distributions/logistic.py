@@ -175,4 +175,3 @@ class DiscretisedLogisticMixture(PixelLaw):
 
 def _pair(c: int, j: int) -> int:
     return c * (c - 1) // 2 + j
-

@@ -28,7 +28,7 @@ def logistic_log_mass(level: Tensor, mean: Tensor, log_scale: Tensor, levels: in
     """
     if levels == 1:
         return 0.0 * (level + mean + log_scale)  # zero, and part of the graph
-    mass: Tensor = _LogisticLogMass.apply(level, mean, log_scale, levels)  # type: ignore[no-untyped-call]
+    mass: Tensor = _LogisticLogMass.apply(level, mean, log_scale, levels)
     return mass
 
 
@@ -51,8 +51,8 @@ class _LogisticLogMass(torch.autograd.Function):
         return log_mass
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[None, Tensor, Tensor, None]:  # type: ignore[override]
+    @once_differentiable
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[None, Tensor, Tensor, None]:
         """d log P/du = sigmoid(-u) + 1/(e^d - 1) and so on; du/dm = -1/s, du/dlog s = -u, dd/dlog s = -d."""
         u, lower, d, inverse_scale, counts_u, counts_l = ctx.saved_tensors  # type: ignore[attr-defined]
         of_u = torch.sigmoid(-u).mul_(counts_u)

@@ -70,7 +70,7 @@ class Run:
         self._records: list[Record] = []
         self._snapshot: dict[str, Any] = {}
         self._order: tuple[int, np.ndarray] | None = None
-        self._next_checkpoint = options.checkpoint_every_seconds
+        self._next_checkpoint = self._checkpoint_interval(0.0)
 
     # -- steps ---------------------------------------------------------------------------------------------------------
 
@@ -231,7 +231,7 @@ class Run:
             self._folder.write_history(self.history)  # a kill may have come between the two files
         self._snapshot, self._rollbacks = saved["snapshot"], saved["rollbacks"]
         self.budget = Budget(self._options.max_minutes, used_seconds=saved["elapsed"])
-        self._next_checkpoint = saved["elapsed"] + self._options.checkpoint_every_seconds
+        self._next_checkpoint = saved["elapsed"] + self._checkpoint_interval(0.0)
         return saved["stopped_by"]
 
     def _read_checkpoint(self) -> dict[str, Any] | None:
@@ -257,10 +257,18 @@ class Run:
             return
         # What has ended never goes back.
         snapshot = self._snapshot if stopped_by is None else {}
+        started = self.budget.elapsed()
         training = {"present": self.state(), "snapshot": snapshot, "rollbacks": self._rollbacks}
-        training |= {"elapsed": self.budget.elapsed(), "stopped_by": stopped_by, "finished": stopped_by is not None}
+        training |= {"elapsed": started, "stopped_by": stopped_by, "finished": stopped_by is not None}
         self._folder.write(training, self.history)
-        self._next_checkpoint = self.budget.elapsed() + self._options.checkpoint_every_seconds
+        now = self.budget.elapsed()
+        self._next_checkpoint = now + self._checkpoint_interval(now - started)
+
+    def _checkpoint_interval(self, seconds_of_writing: float) -> float:
+        """Seconds until the next checkpoint, after one that took this long."""
+        if self._options.checkpoint_every_seconds is not None:
+            return self._options.checkpoint_every_seconds
+        return min(max(1.0, 50 * seconds_of_writing), 60.0)
 
     # -- the end -------------------------------------------------------------------------------------------------------
 

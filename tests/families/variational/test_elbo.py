@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from test_networks import make_module
 
 import pofx
 from pofx.distributions.pixels import pixel_law
@@ -11,7 +12,6 @@ from pofx.engine.phase import Batch
 from pofx.families.variational import elbo
 from pofx.families.variational.reparameterization import reparameterize
 from pofx.families.variational.training import elbo_phase
-from test_networks import make_module
 
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -141,7 +141,7 @@ def test_features_have_names(vae):
 
 @pytest.mark.parametrize("shape", [(3,), (3, 31)])
 def test_latents_of_another_size_are_refused(vae, shape):
-    with pytest.raises(ValueError, match="columns|2D"):
+    with pytest.raises(ValueError, match=r"columns|2D"):
         vae.inverse_transform(np.zeros(shape))
 
 

@@ -1,7 +1,7 @@
 """A linear VAE is probabilistic PCA: log p(x), the posterior and the ELBO are known in closed form.
 
-p(x) = N(b, W W^T + diag(s^2)); with orthogonal columns of W (in the metric of s) the true posterior is a diagonal normal,
-so that q can be it.
+p(x) = N(b, W W^T + diag(s^2)); with orthogonal columns of W (in the metric of s) the true posterior is a
+diagonal normal, so that q can be it.
 """
 
 import numpy as np
@@ -41,7 +41,7 @@ def vae(images):
 
 
 def use_posterior(model, law):
-    """Give the encoder the weights of the true posterior: mean (x - b) W / s^2 times its variance, constant variance."""
+    """Give the encoder the weights of the true posterior: its mean is linear in x, its variance constant."""
     precision = 1 + (law.weights**2).sum(axis=0) / 0.15
     gain = law.weights.T / 0.15 / precision[:, None]
     head = model.module_.encoder.head

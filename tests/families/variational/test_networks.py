@@ -76,8 +76,9 @@ def test_sizes_halve_down_to_eight():
     assert pyramid((28, 28)) == [(28, 28), (14, 14), (7, 7)]
     assert pyramid((33, 17)) == [(33, 17), (17, 9), (9, 5), (5, 3)]
     assert pyramid((1, 40)) == [(1, 40)]
-    assert stage_widths(32, 1) == [16]
-    assert stage_widths(32, 4) == [16, 32, 64, 64]
+    assert stage_widths(32, 1) == [32]
+    assert stage_widths(32, 2) == [32]
+    assert stage_widths(32, 4) == [32, 64, 64]
 
 
 def test_what_auto_stands_for():

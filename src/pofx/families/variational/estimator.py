@@ -20,13 +20,13 @@ from pofx.data.images import ImageFormat
 from pofx.data.levels import RealLevels
 from pofx.data.noise import noise_of_images
 from pofx.data.reader import ImageReader
+from pofx.engine.devices import resolve_device
 from pofx.engine.phase import Phase
 from pofx.families.variational import elbo
 from pofx.families.variational.module import VAEModule
 from pofx.families.variational.reparameterization import reparameterize
 from pofx.families.variational.statistics import STATISTIC_NAMES, surprise_terms, typicality_statistics
 from pofx.families.variational.training import elbo_phase, elbo_terms, validation_elbo
-from pofx.nn.device import resolve_device
 
 #: Draws of z for a score: four and their mirror images, which keeps the estimate unbiased and makes it calmer.
 SCORE_DRAWS = 8

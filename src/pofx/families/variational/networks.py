@@ -58,18 +58,19 @@ class MLPDecoder(nn.Module):
 class ConvolutionalEncoder(nn.Module):
     """Strided convolutions down to at most 8 x 8, ``depth`` residual blocks there, one linear layer to q(z|x)."""
 
-    def __init__(self, shape_CHW: tuple[int, int, int], n_classes: int, latent_dim: int, width: int, depth: int) -> None:
+    def __init__(
+        self, shape_CHW: tuple[int, int, int], n_classes: int, latent_dim: int, width: int, depth: int
+    ) -> None:
         super().__init__()
         channels, *_ = shape_CHW
         sizes = pyramid(shape_CHW[1:])
         # The image itself is only read by strides: features at full size would cost most and are not needed here.
-        widths = [channels, *stage_widths(width, len(sizes))[1:]]
+        widths = [channels, *stage_widths(width, len(sizes))]
+        self.stride = 2 if len(sizes) > 1 else 1
+        kernel = {1: 3, 2: 4}[self.stride]
         self.down = nn.ModuleList(
-            nn.Conv2d(inner, outer, 4, stride=2, padding=1) for inner, outer in pairwise(widths)
+            nn.Conv2d(inner, outer, kernel, self.stride, padding=1) for inner, outer in pairwise(widths)
         )
-        if not self.down:
-            widths = [channels, width]
-            self.down.append(nn.Conv2d(channels, width, 3, padding=1))
         self.label = nn.Linear(n_classes, widths[1], bias=False) if n_classes else None
         self.blocks = nn.Sequential(*(ResidualBlock(widths[-1]) for _ in range(depth)))
         self.head = nn.Linear(widths[-1] * math.prod(sizes[-1]), 2 * latent_dim)
@@ -86,13 +87,17 @@ class ConvolutionalEncoder(nn.Module):
     def _padded(self, h_NCHW: Tensor) -> Tensor:
         """Before a stride of 2 the last row or column of an odd size is repeated: half of it, rounded up, comes out."""
         height, width = h_NCHW.shape[-2:]
-        if self.down[0].stride == (1, 1) or (height % 2 == 0 and width % 2 == 0):
+        if self.stride == 1 or (height % 2 == 0 and width % 2 == 0):
             return h_NCHW
         return F.pad(h_NCHW, (0, width % 2, 0, height % 2), mode="replicate")
 
 
 class ConvolutionalDecoder(nn.Module):
-    """The encoder's mirror image: linear, residual blocks at the smallest size, transposed convolutions up."""
+    """Linear, residual blocks at the smallest size, transposed convolutions up, a shuffle of pixels to full size.
+
+    The last doubling gives four pixels' parameters at each place of the half-sized map (Shi et al. 2016, arXiv
+    1609.05158): features at full size would cost as much as all the rest.
+    """
 
     def __init__(
         self,
@@ -112,15 +117,17 @@ class ConvolutionalDecoder(nn.Module):
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(inner, outer, 4, stride=2, padding=1) for inner, outer in pairwise(widths)
         )
-        self.head = nn.Conv2d(widths[-1], n_parameters, 3, padding=1)
+        self.shuffle = 2 if len(self.sizes) > 1 else 1
+        self.head = nn.Conv2d(widths[-1], n_parameters * self.shuffle**2, 3, padding=1)
 
     def forward(self, z_NL: Tensor, y_NK: Tensor) -> Tensor:
         h_NCHW = self.foot(torch.cat([z_NL, y_NK], dim=1)).unflatten(1, self.foot_shape)
         h_NCHW = self.blocks(h_NCHW)
-        for up, (height, width) in zip(self.up, self.sizes[1:], strict=True):
-            # An odd size came from half a row more: what the transposed convolution adds to it is cut off.
+        for up, (height, width) in zip(self.up, self.sizes[1:], strict=False):
+            # An odd size came from half a row more: what the doubling adds to it is cut off.
             h_NCHW = up(F.silu(h_NCHW))[:, :, :height, :width]
-        return self.head(F.silu(h_NCHW))
+        height, width = self.sizes[-1]
+        return F.pixel_shuffle(self.head(F.silu(h_NCHW)), self.shuffle)[:, :, :height, :width]
 
 
 def split_posterior(head_NM: Tensor) -> tuple[Tensor, Tensor]:
@@ -140,6 +147,5 @@ def pyramid(size_HW: tuple[int, ...]) -> list[tuple[int, int]]:
 
 
 def stage_widths(width: int, n_sizes: int) -> list[int]:
-    """Channels at each size of the pyramid: width/2 at full size, where they cost most, then width, then 2 width."""
-    return [max(1, width // 2), width, *([2 * width] * n_sizes)][:n_sizes]
-
+    """Channels at each size of the pyramid below the full one: width at half size, 2 width at the smaller ones."""
+    return [width, *([2 * width] * n_sizes)][: max(n_sizes - 1, 1)]
