@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from scipy import special
 from scipy.integrate import quad
 
+from pofx.distributions.logistic_mass import logistic_log_mass
 from pofx.distributions.numerics import (
     log1mexp,
-    log1mexp_of_log,
     log_ndtr,
     log_ndtr_difference,
-    log_sigmoid_difference,
 )
 from pofx.distributions.pixels import (
     Bernoulli,
@@ -40,15 +39,15 @@ def test_log1mexp(d):
         context.prec = 400
         expected = float((1 - (-Decimal(d)).exp()).ln())
     assert log1mexp(f64(d)).item() == pytest.approx(expected, rel=1e-13, abs=1e-320)
-    assert log1mexp_of_log(f64(d).log()).item() == pytest.approx(expected, rel=1e-11, abs=1e-300)
 
 
-def test_log1mexp_of_log_beyond_the_numbers():
-    log_d = torch.tensor([-5000.0, 5000.0], requires_grad=True)
-    value = log1mexp_of_log(log_d)
-    assert value.tolist() == [-5000.0, 0.0]
+def test_logistic_mass_of_a_step_too_small_for_its_dtype():
+    """Scale e^5000: the density at the middle is e^-5000 / 4, and each e-fold of the scale costs one nat."""
+    log_scale = torch.tensor([5000.0], requires_grad=True)
+    value = logistic_log_mass(torch.ones(1), torch.zeros(1), log_scale, 3)
+    assert value.item() == pytest.approx(-5000 - math.log(4))
     value.sum().backward()
-    assert log_d.grad.tolist() == [1.0, 0.0]
+    assert log_scale.grad.tolist() == [-1.0]
 
 
 @given(middle=st.floats(-400, 400), log_width=st.floats(-20, 5))
@@ -56,13 +55,14 @@ def test_log1mexp_of_log_beyond_the_numbers():
 def test_logistic_mass_against_decimal(middle, log_width):
     width = math.exp(log_width)
     lower = middle - width / 2
-    upper = lower + width
     with localcontext() as context:
         context.prec = 450
         low, high = Decimal(lower), Decimal(lower) + Decimal(width)
         expected = float((1 / (1 + (-high).exp()) - 1 / (1 + (-low).exp())).ln())
-    value = log_sigmoid_difference(f64(lower), f64(upper), f64(log_width)).item()
-    assert value == pytest.approx(expected, rel=1e-12, abs=1e-9)
+    # The middle of three levels has a step of width 1 around 0: mean and scale put its edges where they are wanted.
+    scale = 1 / width
+    value = logistic_log_mass(f64([1.0]), f64([-middle * scale]), f64([-log_width]), 3).item()
+    assert value == pytest.approx(expected, rel=1e-11, abs=1e-9)
 
 
 def reference_normal_log_mass(lower, width):

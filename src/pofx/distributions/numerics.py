@@ -25,30 +25,6 @@ def log1mexp(d: Tensor) -> Tensor:
     return torch.where(small, of_small, of_large)
 
 
-def log1mexp_of_log(log_d: Tensor) -> Tensor:
-    """log(1 - e^{-d}) from log d, finite even where d itself is too small for its dtype.
-
-    For d < 0.01: log(1 - e^{-d}) = log d - d/2 + d^2/24 - d^4/2880 + O(d^6).
-    """
-    threshold = math.log(0.01)
-    small = log_d < threshold
-    d = torch.where(small, log_d, threshold).exp()
-    series = log_d - d / 2 + d**2 / 24 - d**4 / 2880
-    # exp(80) is beyond every digit of 1 - e^{-d} and still finite in float32
-    direct = log1mexp(torch.where(small, threshold, log_d).clamp(max=80.0).exp())
-    return torch.where(small, series, direct)
-
-
-def log_sigmoid_difference(lower: Tensor, upper: Tensor, log_width: Tensor) -> Tensor:
-    """log(sigmoid(upper) - sigmoid(lower)), the mass of a standard logistic variable between two points.
-
-    sigmoid(u) - sigmoid(l) = sigmoid(u) sigmoid(-l) (1 - e^{l-u}) exactly, so that nothing cancels in either tail.
-    `log_width` = log(upper - lower) is asked for because it stays finite where upper - lower underflows.
-    """
-    logsigmoid = torch.nn.functional.logsigmoid
-    return logsigmoid(upper) + logsigmoid(-lower) + log1mexp_of_log(log_width)
-
-
 def log_ndtr(x: Tensor) -> Tensor:
     """log Phi(x), the standard normal distribution function, with a gradient that is right in the tail.
 

@@ -50,7 +50,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         latent_dim: dimensions of z. Those that the images do not need go silent by themselves (`latent_importance_`).
         architecture: "mlp", "convolutional", or "auto": convolutional from 16 x 16 on.
         width: hidden units of a layer (mlp; None: 512), or channels at half size (convolutional; None: 32).
-        depth: hidden layers (mlp), or residual blocks at the smallest size (convolutional).
+        depth: hidden layers (mlp; None: 2), or residual blocks at the smallest size (convolutional; None: 1).
         likelihood: the law of a sub-pixel given z: "bernoulli" (two levels), "categorical", "logistic" or
             "logistic_mixture" (discretised; the mixture with dependence between the colours of a pixel), "normal" (mean
             and variance from the decoder: a density for real-valued data, the mass of a step for levels). "auto":
@@ -93,7 +93,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         "latent_dim": [Interval(Integral, 1, None, closed="left")],
         "architecture": [StrOptions({"auto", "mlp", "convolutional"})],
         "width": [Interval(Integral, 1, None, closed="left"), None],
-        "depth": [Interval(Integral, 0, None, closed="left")],
+        "depth": [Interval(Integral, 0, None, closed="left"), None],
         "likelihood": [StrOptions({"auto", "bernoulli", "categorical", "logistic", "logistic_mixture", "normal"})],
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "beta": [Interval(Real, 0, None, closed="left")],
@@ -110,12 +110,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         latent_dim: int = 32,
         architecture: str = "auto",
         width: int | None = None,
-        depth: int = 2,
+        depth: int | None = None,
         likelihood: str = "auto",
-        n_components: int = 5,
+        n_components: int = 3,
         beta: float = 1.0,
         free_bits: float = 0.0,
-        kl_warm_up: float = 0.2,
+        kl_warm_up: float = 0.1,
         max_epochs: int = 100,
         max_minutes: float | None = None,
         batch_size: int = 128,

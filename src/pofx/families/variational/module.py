@@ -10,8 +10,6 @@ from pofx.data.images import ImageFormat
 from pofx.distributions.pixels import PixelLaw, pixel_law
 from pofx.families.variational import networks
 
-#: Up to this many levels, each gets a probability of its own; above, neighbouring levels share their strength.
-CATEGORICAL_LEVELS = 2
 #: From this height and width on (both), convolutions.
 CONVOLUTIONAL_SIZE = 16
 
@@ -31,7 +29,7 @@ class VAEModule(nn.Module):
         latent_dim: int,
         architecture: str,
         width: int | None,
-        depth: int,
+        depth: int | None,
         likelihood: str,
         n_components: int,
         continuous: bool,
@@ -49,11 +47,11 @@ class VAEModule(nn.Module):
         self.encoder: nn.Module
         self.decoder: nn.Module
         if chosen_architecture(architecture, spec.height, spec.width) == "mlp":
-            width = width or 512
+            width, depth = width or 512, 2 if depth is None else depth
             self.encoder = networks.MLPEncoder(shape, n_classes, latent_dim, width, depth)
             self.decoder = networks.MLPDecoder(shape, n_outputs, n_classes, latent_dim, width, depth)
         else:
-            width = width or 32
+            width, depth = width or 32, 1 if depth is None else depth
             self.encoder = networks.ConvolutionalEncoder(shape, n_classes, latent_dim, width, depth)
             self.decoder = networks.ConvolutionalDecoder(shape, n_outputs, n_classes, latent_dim, width, depth)
 
