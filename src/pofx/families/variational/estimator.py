@@ -49,7 +49,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         conditional: learn p(x|y) from the labels given to `fit`.
         latent_dim: dimensions of z. Those that the images do not need go silent by themselves (`latent_importance_`).
         architecture: "mlp", "convolutional", or "auto": convolutional from 16 x 16 on.
-        width: hidden units of a layer (mlp; None: 512), or channels at half size (convolutional; None: 32).
+        width: hidden units of a layer (mlp; None: 512), or channels at half size (convolutional; None: 24).
         depth: hidden layers (mlp; None: 2), or residual blocks at the smallest size (convolutional; None: 1).
         likelihood: the law of a sub-pixel given z: "bernoulli" (two levels), "categorical", "logistic" or
             "logistic_mixture" (discretised; the mixture with dependence between the colours of a pixel), "normal" (mean
@@ -118,7 +118,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         kl_warm_up: float = 0.1,
         max_epochs: int = 100,
         max_minutes: float | None = None,
-        batch_size: int = 128,
+        batch_size: int = 64,
         learning_rate: float = 2e-3,
         validation_fraction: float = 0.1,
         early_stopping: int | None = 20,

@@ -51,7 +51,7 @@ class VAEModule(nn.Module):
             self.encoder = networks.MLPEncoder(shape, n_classes, latent_dim, width, depth)
             self.decoder = networks.MLPDecoder(shape, n_outputs, n_classes, latent_dim, width, depth)
         else:
-            width, depth = width or 32, 1 if depth is None else depth
+            width, depth = width or 24, 1 if depth is None else depth
             self.encoder = networks.ConvolutionalEncoder(shape, n_classes, latent_dim, width, depth)
             self.decoder = networks.ConvolutionalDecoder(shape, n_outputs, n_classes, latent_dim, width, depth)
 
