@@ -121,9 +121,14 @@ class GenerativeModel(BaseEstimator, ABC):
     def _after_fit(self, reader: ImageReader) -> None:
         """Set what the family learns besides the weights; ``reader`` gives the training images."""
 
-    def _extra_state(self) -> dict[str, Any]:
-        """What `_after_fit` set, for the model file: names of attributes -> JSON values or arrays."""
+    def _extra_state(self) -> dict[str, NDArray[Any]]:
+        """What `_after_fit` set, for the model file: names of attributes -> arrays."""
         return {}
+
+    def _restore_extra_state(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Set the attributes again from a file's arrays; ValueError where they cannot be what `_extra_state` gave."""
+        if arrays:
+            raise ValueError(f"unknown learned attributes {sorted(arrays)}")
 
     def _is_continuous(self, image_format: ImageFormat) -> bool:
         """Whether the model takes real-valued data as they are instead of cutting them into steps."""
@@ -144,6 +149,8 @@ class GenerativeModel(BaseEstimator, ABC):
             TrainingDiverged: the loss stayed non-finite after three returns to the last good state.
             CheckpointError: ``checkpoint_dir`` holds another run, or a damaged file.
         """
+        # A fit that fails must not leave the network of the last one beside the data of this one.
+        self.__dict__.pop("module_", None)
         self._validate_params()
         if isinstance(self.early_stopping, bool):
             raise ValueError("early_stopping is a number of epochs without a better held-out score, or None")

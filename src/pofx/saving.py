@@ -134,10 +134,8 @@ def load_estimator(path: Path) -> Any:
         estimator.held_out_score_ = state["held_out_score"]
         estimator.history_ = History.from_dict(state["history"])  # type: ignore[arg-type]
         estimator.provenance_ = header.provenance
-        for name, value in state["extra"].items():  # type: ignore[union-attr]
-            if not (name.endswith("_") and name.isidentifier()) or name.startswith("_") or hasattr(estimator, name):
-                raise ValueError(f"{name!r} is no learned attribute")
-            setattr(estimator, name, _array_from_json(value))
+        extra: Any = state["extra"]
+        estimator._restore_extra_state({name: _array_from_json(value) for name, value in extra.items()})
     except InvalidParameterError as error:
         raise ModelFileError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

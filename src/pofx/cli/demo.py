@@ -30,7 +30,7 @@ def demo(
     from sklearn.model_selection import train_test_split
 
     import pofx
-    from pofx.cli.show import print_density_table
+    from pofx.cli.show import print_density_table, print_feature_table
     from pofx.evaluation.densities import density_table
     from pofx.evaluation.features import feature_table
 
@@ -50,9 +50,7 @@ def demo(
     print_density_table(console, density_table(model, train, test, title="Digits set aside"))
 
     console.print("\nDo its features, learned without labels, tell the digits apart?\n")
-    table = feature_table(model, train, train_labels, test, test_labels)
-    for name, accuracy in table:
-        console.print(f"  linear probe on {name}: {accuracy:.3f} of the digits set aside named right")
+    print_feature_table(console, feature_table(model, train, train_labels, test, test_labels))
 
     console.print("\nPictures:")
     for path in _pictures(model, test, output):

@@ -31,3 +31,15 @@ def print_density_table(console: Console, table: DensityTable) -> None:
     for row in table.rows:
         out.add_row(row.name, f"{row.log_p:.2f} ± {row.standard_error:.2f}", row.kind, f"{row.bits_per_dim:.3f}")
     console.print(out)
+
+
+def print_feature_table(console: Console, rows: list[tuple[str, float]]) -> None:
+    """The rows of `pofx.evaluation.features.feature_table` for people."""
+    from rich.table import Table
+
+    out = Table(caption="Share of the images set aside that a linear classifier names right.", caption_justify="left")
+    out.add_column("features (how many)")
+    out.add_column("accuracy", justify="right")
+    for name, accuracy in rows:
+        out.add_row(name, f"{accuracy:.3f}")
+    console.print(out)

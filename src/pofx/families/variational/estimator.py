@@ -198,13 +198,19 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         (kl_NL,) = self._map(reader.subset(positions), kl)
         self.latent_importance_: NDArray[np.float64] = kl_NL.mean(axis=0)
 
-    def _extra_state(self) -> dict[str, Any]:
+    def _extra_state(self) -> dict[str, NDArray[Any]]:
         return {"latent_importance_": self.latent_importance_}
+
+    def _restore_extra_state(self, arrays: dict[str, NDArray[Any]]) -> None:
+        (importance,) = arrays.values()
+        if set(arrays) != {"latent_importance_"} or importance.shape != (self.latent_dim,):
+            raise ValueError("latent_importance_ is missing or of another size")
+        self.latent_importance_ = importance.astype(np.float64)
 
     # ---- probability ------------------------------------------------------------------------------------------------
 
     def _log_prob(self, x_NCHW: Tensor, codes: Tensor | None, *, discrete: bool) -> Tensor:
-        half = noise_of_images(x_NCHW, self.seed_, (SCORE_DRAWS // 2, self.latent_dim))
+        half = noise_of_images(x_NCHW, self.seed_, (SCORE_DRAWS // 2, self.module_.latent_dim))
         noise_SNL = torch.cat([half, -half], dim=1).transpose(0, 1).to(x_NCHW.device, self._dtype)
         return elbo.elbo(*elbo_terms(self.module_, x_NCHW, codes, noise_SNL, discrete=discrete))
 
@@ -263,8 +269,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         """
         check_is_fitted(self)
         latents: NDArray[np.float64] = check_array(Z, dtype=np.float64)
-        if latents.shape[1] != self.latent_dim:
-            raise ValueError(f"Z has {latents.shape[1]} columns, but the latents of this model have {self.latent_dim}")
+        if latents.shape[1] != self.module_.latent_dim:
+            raise ValueError(
+                f"Z has {latents.shape[1]} columns, but the latents of this model have {self.module_.latent_dim}"
+            )
         codes = self._codes(y, len(latents))
         self.module_.to(resolve_device(self.device))
         means = []
@@ -307,7 +315,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
     # ---- helpers ----------------------------------------------------------------------------------------------------
 
     def _draw(self, n: int, codes: Tensor | None, generator: torch.Generator) -> Tensor:
-        z_NL = torch.randn(n, self.latent_dim, generator=generator, dtype=self._dtype, device=generator.device)
+        z_NL = torch.randn(n, self.module_.latent_dim, generator=generator, dtype=self._dtype, device=generator.device)
         parameters = self.module_.decode(z_NL, codes)
         return self.module_.law(discrete=not self.module_.continuous).sample(parameters, generator)
 
@@ -352,4 +360,4 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
 
     @property
     def _n_features_out(self) -> int:
-        return self.latent_dim
+        return self.module_.latent_dim

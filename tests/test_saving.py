@@ -1,0 +1,106 @@
+"""Model files whose checksum is right and whose contents are not: each is refused by name, and nothing is run."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+import pofx
+from pofx.files import model_file
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    X = load_digits().images[:100]
+    path = tmp_path_factory.mktemp("saving") / "good.pofx"
+    model = pofx.VAE(width=8, depth=1, latent_dim=2, max_epochs=1, conditional=True, random_state=0)
+    model.fit(X, load_digits().target[:100]).save(path)
+    return model_file.read(path)
+
+
+def rewritten(good, path, **changes):
+    """The good file with parts of its header replaced: dicts are merged, other values taken."""
+    header = {field.name: getattr(good.header, field.name) for field in dataclasses.fields(good.header)}
+    for name, value in changes.items():
+        header[name] = header[name] | value if isinstance(value, dict) else value
+    return model_file.write(path, model_file.ModelHeader(**header), good.tensors())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"class_name": "os.system"}, "os.system"),
+        ({"class_name": "vea"}, "Did you mean 'vae'"),
+        ({"parameters": {"__reduce__": 1}}, "__reduce__"),
+        ({"parameters": {"latent_dim": -1}}, "latent_dim"),
+        ({"parameters": {"latent_dim": 10**9}}, "latent_importance_"),
+        ({"parameters": {"depth": 10**9}}, "more|absent|shape"),
+        ({"parameters": {"width": 10**12}}, "differ|fit|absent|more|shape"),
+        ({"parameters": {"likelihood": "evil"}}, "likelihood"),
+        ({"parameters": {"likelihood": "categorical"}}, "differ|fit|absent|shape"),
+        ({"state": {"image_format": {}}}, "state"),
+        ({"state": {"image_format": None}}, "state"),
+        ({"state": {"n_features_in": 7}}, "state"),
+        ({"state": {"n_features_in": "64"}}, "state"),
+        ({"state": {"classes": {"dtype": "|O", "values": [1]}}}, "state"),
+        ({"state": {"classes": {"dtype": "<i8", "values": [1, 2]}}}, "state"),
+        ({"state": {"history": 3}}, "state"),
+        ({"state": {"extra": {"__class__": {"dtype": "<i8", "values": 1}}}}, "state"),
+        ({"state": {"extra": {"fit": {"dtype": "<i8", "values": 1}}}}, "state"),
+        ({"state": {"extra": {"seed_": {"dtype": "<i8", "values": 1}}}}, "state"),
+        ({"state": {"extra": {"latent_importance_": {"dtype": "<f8", "values": [0.0] * 7}}}}, "state"),
+        ({"state": {"extra": {}}}, "state"),
+        ({"state": {"seed": -1}}, "state"),
+    ],
+)
+def test_what_is_wrong_is_named(good, changes, message, tmp_path):
+    path = rewritten(good, tmp_path / "bad.pofx", **changes)
+    with pytest.raises(pofx.ModelFileError, match=message) as caught:
+        pofx.load(path)
+    assert "bad.pofx" in str(caught.value)
+
+
+def test_an_untouched_rewrite_loads(good, tmp_path):
+    assert np.isfinite(pofx.load(rewritten(good, tmp_path / "same.pofx")).sample(2)).all()
+
+
+def test_missing_and_additional_tensors_are_refused(good, tmp_path):
+    tensors = good.tensors()
+    name = sorted(tensors)[0]
+    for changed in (
+        {key: value for key, value in tensors.items() if key != name},
+        {**tensors, "module.more": torch.zeros(3)},
+        {**tensors, name: tensors[name].double()},
+        {**tensors, name: torch.zeros(1)},
+    ):
+        path = model_file.write(tmp_path / "bad.pofx", good.header, changed)
+        with pytest.raises(pofx.ModelFileError):
+            pofx.load(path)
+
+
+def test_a_generator_as_seed_is_saved_as_the_seed_it_gave(tmp_path):
+    model = pofx.VAE(width=8, depth=1, latent_dim=2, max_epochs=1, random_state=np.random.RandomState(4))
+    model.fit(load_digits().images[:50]).save(tmp_path / "m.pofx")
+    assert pofx.load(tmp_path / "m.pofx").random_state == model.seed_
+
+
+def test_a_file_loads_where_the_class_is_registered(good, tmp_path):
+    """A family from outside is known by the name that it was registered under, and by no other."""
+
+    @pofx.register("mine")
+    class Mine(pofx.VAE):
+        pass
+
+    try:
+        path = rewritten(good, tmp_path / "mine.pofx", class_name="mine")
+        assert type(pofx.load(path)) is Mine
+        with pytest.raises(ValueError, match="taken"):
+            pofx.register("vae")(Mine)
+        with pytest.raises(ValueError, match="taken"):
+            pofx.register("mine")(pofx.VAE)
+    finally:
+        from pofx import registry
+
+        registry._registered.clear()
