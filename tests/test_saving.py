@@ -53,6 +53,17 @@ def rewritten(good, path, **changes):
         ({"state": {"extra": {"latent_importance_": {"dtype": "<f8", "values": [0.0] * 7}}}}, "state"),
         ({"state": {"extra": {}}}, "state"),
         ({"state": {"seed": -1}}, "state"),
+        ({"state": {"seed": 2**80}}, "state"),
+        ({"state": {"class_prior": {"dtype": "<f8", "values": [5.0] * 10}}}, "state"),
+        ({"state": {"class_prior": {"dtype": "<U1", "values": ["a"] * 10}}}, "state"),
+        ({"state": {"classes": {"dtype": "<i8", "values": [3] * 10}}}, "state"),
+        ({"state": {"classes": {"dtype": "<U150000000", "values": ["a", "b"]}}}, "state"),
+        ({"state": {"feature_names_in": "abc"}}, "state"),
+        ({"state": {"feature_names_in": ["a"]}}, "state"),
+        ({"state": {"stopped_by": "evil"}}, "state"),
+        ({"state": {"held_out_score": "good"}}, "state"),
+        ({"parameters": {"checkpoint_dir": "anywhere"}}, "checkpoint_dir"),
+        ({"parameters": {"device": "cuda"}}, "device"),
     ],
 )
 def test_what_is_wrong_is_named(good, changes, message, tmp_path):
@@ -74,6 +85,7 @@ def test_missing_and_additional_tensors_are_refused(good, tmp_path):
         {**tensors, "module.more": torch.zeros(3)},
         {**tensors, name: tensors[name].double()},
         {**tensors, name: torch.zeros(1)},
+        {**tensors, name: torch.full_like(tensors[name], torch.nan)},
     ):
         path = model_file.write(tmp_path / "bad.pofx", good.header, changed)
         with pytest.raises(pofx.ModelFileError):

@@ -18,9 +18,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pofx.base import DensityModel, GenerativeModel, load
+    from pofx.base import GenerativeModel, load
     from pofx.data.images import ImageSpec
     from pofx.data.sources import load_source
+    from pofx.density import DensityModel
     from pofx.families.variational.estimator import VAE
     from pofx.files.model_file import ModelFileError
     from pofx.registry import family, family_names, register
@@ -31,7 +32,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "VAE": "pofx.families.variational.estimator",
     "GenerativeModel": "pofx.base",
-    "DensityModel": "pofx.base",
+    "DensityModel": "pofx.density",
     "load": "pofx.base",
     "load_source": "pofx.data.sources",
     "ImageSpec": "pofx.data.images",

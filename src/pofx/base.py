@@ -25,12 +25,12 @@ from torch import Tensor, nn
 
 from pofx.data.checking import check_labels, check_rows, check_shape, infer_format
 from pofx.data.images import ImageFormat, ImageSpec
-from pofx.data.levels import RealLevels
 from pofx.data.reader import ImageReader
 from pofx.engine.devices import resolve_device
 from pofx.engine.loop import train
 from pofx.engine.options import TrainingOptions
 from pofx.engine.phase import Phase
+from pofx.files.model_file import ModelFileError
 from pofx.saving import data_fingerprint, load_estimator, provenance_of, run_fingerprint, save_estimator
 
 Density = Literal["exact", "lower bound", "none"]
@@ -54,6 +54,8 @@ class GenerativeModel(BaseEstimator, ABC):
         module_ (torch.nn.Module): the network, on the CPU, with averaged weights of the best held-out score.
         history_ (History): one row an epoch. n_steps_, n_epochs_: optimiser steps and epochs done.
         stopped_by_: "max_epochs", "max_minutes", "early_stopping" or "interrupt".
+        continuous_ (bool): whether real-valued data are taken as they are (`score_samples` is then a density).
+        fitted_parameters_: the parameters of the fit, whatever `set_params` said since.
         held_out_indices_: which images were held out to choose the best state.
         held_out_score_: mean score of the held-out images (nats; higher is better), None without any.
         classes_, class_prior_: labels and their frequencies, if ``conditional``.
@@ -134,6 +136,10 @@ class GenerativeModel(BaseEstimator, ABC):
         """Whether the model takes real-valued data as they are instead of cutting them into steps."""
         return False
 
+    def _score_unit(self, reader: ImageReader) -> float:
+        """What is added to `_validation_score` so that it is in the unit of the user's scores."""
+        return 0.0
+
     # ---- fitting ----------------------------------------------------------------------------------------------------
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
@@ -150,7 +156,8 @@ class GenerativeModel(BaseEstimator, ABC):
             CheckpointError: ``checkpoint_dir`` holds another run, or a damaged file.
         """
         # A fit that fails must not leave the network of the last one beside the data of this one.
-        self.__dict__.pop("module_", None)
+        for name in ("module_", "classes_", "class_prior_"):
+            self.__dict__.pop(name, None)
         self._validate_params()
         if isinstance(self.early_stopping, bool):
             raise ValueError("early_stopping is a number of epochs without a better held-out score, or None")
@@ -159,39 +166,38 @@ class GenerativeModel(BaseEstimator, ABC):
         labels = self._learn_classes(y, len(rows))
         fingerprint = data_fingerprint(rows, labels)
         # A fit that goes on from a checkpoint must find its seed again, also if it was given none.
-        found_again = self.random_state is None and self.checkpoint_dir is not None
+        found_again = self.checkpoint_dir is not None and not isinstance(self.random_state, Integral)
         self.seed_ = int(fingerprint[:7], 16) if found_again else draw_seed(self.random_state)
         self.image_format_, self.spec_ = image_format, image_format.spec
+        self.continuous_ = self._is_continuous(image_format)
+        self.fitted_parameters_ = self.get_params(deep=False)
         n_classes = len(self.classes_) if self.conditional else 0
 
         device = resolve_device(self.device)
+        dtype = self._dtype_to_fit
         with torch.random.fork_rng():
             torch.manual_seed(self.seed_)
-            module = self._build_module(image_format, n_classes).to(self._dtype)
-        reader = self._reader(rows, labels, continuous=self._is_continuous(image_format))
+            module = self._build_module(image_format, n_classes).to(dtype)
+        reader = ImageReader(rows, image_format, labels=labels, continuous=self.continuous_, dtype=dtype)
         training, held_out = _split(reader, self.validation_fraction, self.seed_)
         self.held_out_indices_ = np.empty(0, dtype=np.int64) if held_out is None else held_out.indices
-        result = train(
-            module,
-            self._phases(module, image_format),
-            training,
-            TrainingOptions(
-                max_epochs=self.max_epochs,
-                max_minutes=self.max_minutes,
-                batch_size=self.batch_size,
-                learning_rate=self.learning_rate,
-                early_stopping=self.early_stopping,
-                ema_half_life=self.ema_half_life,
-                device=self.device,
-                precision=self.precision,
-                checkpoint_dir=self.checkpoint_dir,
-                seed=self.seed_,
-                verbose=self.verbose,
-                name=type(self).__name__,
-            ),
-            (lambda: self._validation_score(module, held_out)) if held_out is not None else None,
-            fingerprint=run_fingerprint(self, fingerprint),
-        )
+        score = None
+        if held_out is not None:
+            unit = self._score_unit(held_out)
+
+            def score() -> float:
+                return self._validation_score(module, held_out) + unit
+
+        # Also within torch.no_grad() or inference_mode(): a fit needs gradients.
+        with torch.inference_mode(False), torch.enable_grad():
+            result = train(
+                module,
+                self._phases(module, image_format),
+                training,
+                self._training_options(),
+                score,
+                fingerprint=run_fingerprint(self, fingerprint),
+            )
         self.module_ = module.to("cpu").eval()
         self.history_ = result.history
         self.n_steps_, self.n_epochs_, self.stopped_by_ = result.n_steps, result.n_epochs, result.stopped_by
@@ -199,6 +205,22 @@ class GenerativeModel(BaseEstimator, ABC):
         self.provenance_ = provenance_of(self, fingerprint, len(rows), device, result)
         self._after_fit(training)
         return self
+
+    def _training_options(self) -> TrainingOptions:
+        return TrainingOptions(
+            max_epochs=self.max_epochs,
+            max_minutes=self.max_minutes,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            early_stopping=self.early_stopping,
+            ema_half_life=self.ema_half_life,
+            device=self.device,
+            precision=self.precision,
+            checkpoint_dir=self.checkpoint_dir,
+            seed=self.seed_,
+            verbose=self.verbose,
+            name=type(self).__name__,
+        )
 
     def _learn_classes(self, y: ArrayLike | None, n: int) -> NDArray[np.int64] | None:
         """Set ``classes_`` and ``class_prior_`` of a conditional model; class codes (n,) of the training images."""
@@ -239,8 +261,9 @@ class GenerativeModel(BaseEstimator, ABC):
             raise ValueError(f"n_samples must be an integer of at least 1, not {n_samples!r}")
         seed = draw_seed(self.random_state if random_state is None else random_state)
         rng = np.random.default_rng([seed, 0])
+        self._refuse_labels_unless_conditional(y)
         codes = self._codes(y, n_samples)
-        if codes is None and self.conditional:
+        if codes is None and self._is_conditional:
             codes = rng.choice(len(self.classes_), size=n_samples, p=self.class_prior_)
         device = resolve_device(self.device)
         generator = torch.Generator(device).manual_seed(seed)
@@ -265,8 +288,18 @@ class GenerativeModel(BaseEstimator, ABC):
     # ---- helpers of the families ------------------------------------------------------------------------------------
 
     @property
-    def _dtype(self) -> torch.dtype:
+    def _dtype_to_fit(self) -> torch.dtype:
         return torch.float64 if self.precision == "float64" else torch.float32
+
+    # What was fitted is read off what was learned, not off the parameters: those may have been set anew since.
+
+    @property
+    def _is_conditional(self) -> bool:
+        return hasattr(self, "classes_")
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return next(self.module_.parameters()).dtype
 
     @property
     def _chunk_size(self) -> int:
@@ -274,19 +307,14 @@ class GenerativeModel(BaseEstimator, ABC):
         outputs = self.spec_.height * self.spec_.width * getattr(self.module_, "n_outputs_a_pixel", 1)
         return max(1, min(CHUNK, CHUNK_OUTPUTS // outputs))
 
-    def _reader(
-        self, rows: NDArray[Any], codes: NDArray[np.int64] | None, *, continuous: bool | None = None
-    ) -> ImageReader:
-        if continuous is None:
-            continuous = self._is_continuous(self.image_format_)
-        return ImageReader(rows, self.image_format_, labels=codes, continuous=continuous, dtype=self._dtype)
+    def _refuse_labels_unless_conditional(self, y: ArrayLike | None) -> None:
+        if y is not None and not self._is_conditional:
+            raise ValueError("y was given, but this model is not conditional: fit it with conditional=True and labels")
 
     def _codes(self, y: ArrayLike | None, n: int) -> NDArray[np.int64] | None:
         """Labels (n,) or one label -> class codes (n,); None stays None: the marginal over classes is meant."""
-        if y is None:
-            return None
-        if not self.conditional:
-            # A pipeline passes y along; a model that is not conditional does not use it.
+        if y is None or not self._is_conditional:
+            # A pipeline passes y along to score; a model that is not conditional does not use it.
             return None
         labels = np.full(n, y) if np.ndim(y) == 0 else check_labels(y, n)
         codes = np.searchsorted(self.classes_, labels).clip(max=len(self.classes_) - 1)
@@ -300,7 +328,13 @@ class GenerativeModel(BaseEstimator, ABC):
         check_is_fitted(self)
         rows, array_shape = check_rows(self, X, reset=False)
         check_shape(array_shape, self.spec_)
-        return self._reader(rows, self._codes(y, len(rows)), continuous=continuous)
+        return ImageReader(
+            rows,
+            self.image_format_,
+            labels=self._codes(y, len(rows)),
+            continuous=self.continuous_ if continuous is None else continuous,
+            dtype=self._dtype,
+        )
 
     def _map(
         self, reader: ImageReader, function: Callable[[Tensor, Tensor | None], Tensor | tuple[Tensor, ...]]
@@ -324,9 +358,8 @@ class GenerativeModel(BaseEstimator, ABC):
     def _as_images(self, drawn_NCHW: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
         """What `_draw` gave -> images as the user's."""
         image_format = self.image_format_
-        if self._is_continuous(image_format):
-            assert isinstance(image_format.grid, RealLevels)
-            return image_format.layout(image_format.grid.unscaled(drawn_NCHW)).astype(image_format.dtype)
+        if self.continuous_:
+            return image_format.unscaled_images(drawn_NCHW).astype(image_format.dtype)
         return image_format.images(drawn_NCHW, rng)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -337,91 +370,6 @@ class GenerativeModel(BaseEstimator, ABC):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "module_")
-
-
-class DensityModel(GenerativeModel):
-    """A model that has a log p(x), exactly or as a lower bound (`density` says which)."""
-
-    @abstractmethod
-    def _log_prob(self, x_NCHW: Tensor, codes: Tensor | None, *, discrete: bool) -> Tensor:
-        """log p(x) or log p(x|y) of each image, or its bound, in nats; (n,).
-
-        Args:
-            x_NCHW: levels, or scaled reals if the model is continuous and not ``discrete``.
-            discrete: the mass of the image of levels is asked for, also of a continuous model.
-        """
-
-    def score_samples(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.float64]:
-        """log p(x) of each image in nats (`density` says whether it is exact or a lower bound); higher is likelier.
-
-        Of a conditional model log p(x|y) for given labels, and the marginal log sum_y p(y) p(x|y) without (of a bound:
-        still a bound). Deterministic, and independent of what else is scored beside an image. Real-valued data have a
-        density (in the unit of X), all others a mass.
-
-        Raises:
-            ValueError: an integer outside 0..levels-1, another image shape, an unknown label.
-        """
-        reader = self._checked_reader(X, y)
-        return self._log_probs(reader) + self._log_density_within(reader)
-
-    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
-        """The mean of `score_samples`, in nats an image."""
-        return float(np.mean(self.score_samples(X, y)))
-
-    def bits_per_dim(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.float64]:
-        """-log2 p(x) / D of the discrete image, for comparison between image sizes; (n,), lower is likelier.
-
-        Of a lower bound on log p(x) this is an upper bound on the bits. Real-valued data are taken at their levels.
-        """
-        reader = self._checked_reader(X, y, continuous=False)
-        return -self._log_probs(reader) / (self.spec_.n_dims * np.log(2))
-
-    def _log_probs(self, reader: ImageReader) -> NDArray[np.float64]:
-        discrete = not reader.continuous
-
-        def log_prob(x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
-            if codes is None and self.conditional:
-                return torch.logsumexp(self._joint(x_NCHW, discrete=discrete), dim=1)
-            return self._log_prob(x_NCHW, codes, discrete=discrete)
-
-        (values,) = self._map(reader, log_prob)
-        return values
-
-    def _joint(self, x_NCHW: Tensor, *, discrete: bool) -> Tensor:
-        """log p(y) + log p(x|y) for every class; (n, n_classes), float64."""
-        columns = []
-        for code, prior in enumerate(self.class_prior_):
-            codes = torch.full((len(x_NCHW),), code, device=x_NCHW.device)
-            columns.append(self._log_prob(x_NCHW, codes, discrete=discrete).double() + float(np.log(prior)))
-        return torch.stack(columns, dim=1)
-
-    def _average_over_classes(
-        self, x_NCHW: Tensor, codes: Tensor | None, function: Callable[[Tensor, Tensor | None], Tensor]
-    ) -> Tensor:
-        """function(x, y), or its mean under p(y|x) if a conditional model is asked without labels."""
-        if codes is not None or not self.conditional:
-            return function(x_NCHW, codes)
-        discrete = not self._is_continuous(self.image_format_)
-        weights = torch.softmax(self._joint(x_NCHW, discrete=discrete), dim=1)
-        total: Tensor | float = 0.0
-        for code in range(len(self.classes_)):
-            value = function(x_NCHW, torch.full((len(x_NCHW),), code, device=x_NCHW.device))
-            total = total + value * weights[:, code].to(value.dtype).reshape(-1, *[1] * (value.ndim - 1))
-        assert isinstance(total, Tensor)
-        return total
-
-    def _log_density_within(self, reader: ImageReader) -> NDArray[np.float64] | float:
-        """What turns the score of the network into a density of the user's real numbers; 0 for discrete images."""
-        grid = self.image_format_.grid
-        if not isinstance(grid, RealLevels):
-            return 0.0
-        if reader.continuous:
-            return -self.spec_.n_dims * float(np.log(grid.scale))
-        sums = []
-        for start in range(0, len(reader), CHUNK):
-            positions = np.arange(start, min(start + CHUNK, len(reader)))
-            sums.append(grid.log_density_within(reader.values(positions)).sum(axis=1))
-        return np.concatenate(sums)
 
 
 def load(path: str | os.PathLike[str]) -> GenerativeModel:
@@ -435,16 +383,27 @@ def load(path: str | os.PathLike[str]) -> GenerativeModel:
             parameter that does not exist.
     """
     model = load_estimator(Path(path))
-    assert isinstance(model, GenerativeModel)
+    if not isinstance(model, GenerativeModel):
+        raise ModelFileError(f"{path} holds a {type(model).__name__}, which is no model of images")
     return model
 
 
-def draw_seed(random_state: int | np.random.RandomState | None) -> int:
-    """An integer seed; None draws it from the system, never from NumPy's global generator."""
+def draw_seed(random_state: int | np.random.RandomState | np.random.Generator | None) -> int:
+    """An integer seed; None draws it from the system, never from NumPy's global generator.
+
+    Raises:
+        ValueError: neither an integer in 0..2^32-1 nor a generator.
+    """
     if random_state is None:
         return secrets.randbits(31)
-    if isinstance(random_state, int | np.integer):
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31 - 1))
+    if isinstance(random_state, Integral):
+        if not 0 <= int(random_state) < 2**32:
+            raise ValueError(f"random_state must lie in 0..2^32-1, not {random_state}")
         return int(random_state)
+    if not isinstance(random_state, np.random.RandomState):
+        raise ValueError(f"random_state must be an integer, a generator or None, not {random_state!r}")
     return int(random_state.randint(2**31 - 1))
 
 
@@ -457,4 +416,4 @@ def _split(reader: ImageReader, fraction: float, seed: int) -> tuple[ImageReader
     return reader.subset(order[n_held_out:]), reader.subset(order[:n_held_out])
 
 
-__all__ = ["Density", "DensityModel", "GenerativeModel", "ImageSpec", "load"]
+__all__ = ["Density", "GenerativeModel", "ImageSpec", "load"]

@@ -30,7 +30,8 @@ def register(name: str) -> Callable[[T], T]:
 
     def decorate(cls: T) -> T:
         known = _registered.get(name)
-        if known is not None and known.__qualname__ != cls.__qualname__:
+        # The same class may come again, redefined in a notebook or imported anew.
+        if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"the family name {name!r} is taken by {known.__module__}.{known.__qualname__}")
         if name in {point.name for point in entry_points(group=ENTRY_POINT_GROUP)}:
             raise ValueError(f"the family name {name!r} is taken by an installed package")

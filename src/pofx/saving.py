@@ -7,9 +7,10 @@ from its registered class and fills it in. What fits into no file (a random gene
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import sklearn
@@ -23,11 +24,12 @@ from pofx.data.checking import iterate_parts
 from pofx.data.images import ImageFormat
 from pofx.engine.history import History
 from pofx.engine.loop import TrainingResult
+from pofx.engine.run import StopReason
 from pofx.files import model_file
 from pofx.files.model_file import ModelFileError
 
-#: Parameters that say where and how loudly a fit runs, not what comes out of it.
-INCIDENTAL_PARAMETERS = ("checkpoint_dir", "verbose", "random_state")
+#: Parameters that say where and how loudly this program runs; a file neither holds nor sets them.
+LOCAL_PARAMETERS = ("checkpoint_dir", "device", "verbose")
 
 
 def data_fingerprint(rows: NDArray[Any], labels: NDArray[np.int64] | None) -> str:
@@ -41,12 +43,18 @@ def data_fingerprint(rows: NDArray[Any], labels: NDArray[np.int64] | None) -> st
 
 
 def run_fingerprint(estimator: Any, fingerprint: str) -> str:
-    """What tells one training run from another: class, parameters, seed and data."""
+    """What tells one training run from another: class, parameters, seed and data; not where it runs."""
     parameters = {
-        name: value for name, value in estimator.get_params(deep=False).items() if name not in INCIDENTAL_PARAMETERS
+        name: _json_value(name, value, estimator)
+        for name, value in estimator.get_params(deep=False).items()
+        if name not in (*LOCAL_PARAMETERS, "random_state")
     }
-    # max_epochs and the like are compared by name in the checkpoint; here they only make the run's identity complete.
-    text = f"{type(estimator).__qualname__} {sorted(parameters.items())} {estimator.seed_} {fingerprint}"
+    # 1 and 1.0 are the same parameter.
+    numbers = {
+        name: float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        for name, value in parameters.items()
+    }
+    text = json.dumps([type(estimator).__qualname__, numbers, estimator.seed_, fingerprint], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -76,7 +84,12 @@ def provenance_of(
 
 def save_estimator(estimator: Any, path: Path) -> Path:
     """Write a fitted estimator to ``path``; see `pofx.files.model_file` for the format."""
-    parameters = {name: _json_value(name, value, estimator) for name, value in estimator.get_params(deep=False).items()}
+    # The parameters of the fit: those of the estimator may have been set anew since.
+    parameters = {
+        name: _json_value(name, value, estimator)
+        for name, value in estimator.fitted_parameters_.items()
+        if name not in LOCAL_PARAMETERS
+    }
     state: dict[str, Any] = {
         "image_format": estimator.image_format_.to_json(),
         "n_features_in": estimator.n_features_in_,
@@ -86,10 +99,11 @@ def save_estimator(estimator: Any, path: Path) -> Path:
         "n_epochs": estimator.n_epochs_,
         "stopped_by": estimator.stopped_by_,
         "held_out_score": estimator.held_out_score_,
+        "held_out_indices": _array_to_json(estimator.held_out_indices_),
         "history": estimator.history_.to_dict(),
         "extra": {name: _array_to_json(value) for name, value in estimator._extra_state().items()},
     }
-    if estimator.conditional:
+    if hasattr(estimator, "classes_"):
         state["classes"] = _array_to_json(estimator.classes_)
         state["class_prior"] = _array_to_json(estimator.class_prior_)
     header = model_file.ModelHeader(
@@ -107,45 +121,75 @@ def load_estimator(path: Path) -> Any:
         cls: Any = registry.family(header.class_name)
     except KeyError as error:
         raise ModelFileError(f"{path}: {error.args[0]}") from None
-    unknown = sorted(set(header.parameters) - set(cls._get_param_names()))
+    unknown = sorted(set(header.parameters) - (set(cls._get_param_names()) - set(LOCAL_PARAMETERS)))
     if unknown:
-        raise ModelFileError(f"{path}: {cls.__name__} has no parameter {unknown[0]!r}")
+        raise ModelFileError(f"{path}: {cls.__name__} has no parameter {unknown[0]!r} that a file may set")
     parameters = {name: tuple(value) if isinstance(value, list) else value for name, value in header.parameters.items()}
     estimator = cls(**parameters)
-    state = header.state
     try:
         estimator._validate_params()
-        image_format = ImageFormat.from_json(state["image_format"])  # type: ignore[arg-type]
-        estimator.image_format_, estimator.spec_ = image_format, image_format.spec
-        estimator.n_features_in_ = _integer(state["n_features_in"])
-        if image_format.spec.n_dims != estimator.n_features_in_:
-            raise ValueError("the image format and the number of features differ")
-        if state["feature_names_in"] is not None:
-            estimator.feature_names_in_ = np.asarray(state["feature_names_in"], dtype=object)
-        if estimator.conditional:
-            estimator.classes_ = _array_from_json(state["classes"])
-            estimator.class_prior_ = _array_from_json(state["class_prior"])
-            if estimator.classes_.shape != estimator.class_prior_.shape or estimator.classes_.ndim != 1:
-                raise ValueError("classes and their frequencies do not match")
-        n_classes = len(estimator.classes_) if estimator.conditional else 0
-        estimator.seed_ = _integer(state["seed"])
-        estimator.n_steps_, estimator.n_epochs_ = _integer(state["n_steps"]), _integer(state["n_epochs"])
-        estimator.stopped_by_ = state["stopped_by"]
-        estimator.held_out_score_ = state["held_out_score"]
-        estimator.history_ = History.from_dict(state["history"])  # type: ignore[arg-type]
-        estimator.provenance_ = header.provenance
-        extra: Any = state["extra"]
-        estimator._restore_extra_state({name: _array_from_json(value) for name, value in extra.items()})
+        n_classes = _restore(estimator, header.state)
     except InvalidParameterError as error:
         raise ModelFileError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelFileError(f"{path}: the state of the model cannot be understood ({error!r})") from error
-    estimator.module_ = model_file.load_module(lambda: _untrained(estimator, n_classes), file).eval()
+    estimator.provenance_ = header.provenance
+    estimator.fitted_parameters_ = estimator.get_params(deep=False)
+    module = model_file.load_module(lambda: _untrained(estimator, n_classes), file).eval()
+    if not all(bool(tensor.isfinite().all()) for tensor in module.state_dict().values()):
+        raise ModelFileError(f"{path}: weights of the model are not finite")
+    estimator.module_ = module
     return estimator
 
 
+def _restore(estimator: Any, state: dict[str, Any]) -> int:
+    """Set the learned attributes from a file's state; the number of classes.
+
+    Raises:
+        ValueError, KeyError, TypeError: the state is none that `save_estimator` could have written.
+    """
+    image_format = ImageFormat.from_json(state["image_format"])
+    estimator.image_format_, estimator.spec_ = image_format, image_format.spec
+    estimator.continuous_ = estimator._is_continuous(image_format)
+    estimator.n_features_in_ = _integer(state["n_features_in"])
+    _require(image_format.spec.n_dims == estimator.n_features_in_, "the number of features is not that of the images")
+    names = state["feature_names_in"]
+    if names is not None:
+        _require(isinstance(names, list) and all(isinstance(name, str) for name in names), "feature names are text")
+        _require(len(names) == estimator.n_features_in_, "there are not as many feature names as features")
+        estimator.feature_names_in_ = np.asarray(names, dtype=object)
+    n_classes = 0
+    if estimator.conditional:
+        classes, prior = _array_from_json(state["classes"]), _array_from_json(state["class_prior"])
+        _require(classes.ndim == 1 and classes.shape == prior.shape, "each class needs a frequency")
+        _require(bool((classes[1:] > classes[:-1]).all()), "classes must be sorted, each there once")
+        _require(prior.dtype.kind == "f" and bool((prior > 0).all()), "frequencies must be positive")
+        _require(abs(float(prior.sum()) - 1) < 1e-9, "frequencies must sum to 1")
+        estimator.classes_, estimator.class_prior_ = classes, prior
+        n_classes = len(classes)
+    estimator.seed_ = _integer(state["seed"])
+    _require(estimator.seed_ < 2**32, "the seed is too large")
+    estimator.n_steps_, estimator.n_epochs_ = _integer(state["n_steps"]), _integer(state["n_epochs"])
+    _require(state["stopped_by"] in get_args(StopReason), "nothing ends a training in that way")
+    estimator.stopped_by_ = state["stopped_by"]
+    score = state["held_out_score"]
+    _require(score is None or isinstance(score, float), "the held-out score is a number")
+    estimator.held_out_score_ = score
+    estimator.held_out_indices_ = _array_from_json(state["held_out_indices"])
+    _require(estimator.held_out_indices_.dtype.kind == "i", "indices are integers")
+    estimator.history_ = History.from_dict(state["history"])
+    extra: Any = state["extra"]
+    estimator._restore_extra_state({name: _array_from_json(value) for name, value in extra.items()})
+    return n_classes
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise ValueError(what)
+
+
 def _untrained(estimator: Any, n_classes: int) -> torch.nn.Module:
-    module: torch.nn.Module = estimator._build_module(estimator.image_format_, n_classes).to(estimator._dtype)
+    module: torch.nn.Module = estimator._build_module(estimator.image_format_, n_classes).to(estimator._dtype_to_fit)
     return module
 
 
@@ -172,10 +216,14 @@ def _array_to_json(array: Any) -> dict[str, Any]:
 
 
 def _array_from_json(data: Any) -> NDArray[Any]:
+    values = data["values"]
+    if data["dtype"].startswith("<U"):
+        # Never the file's width of text, which could ask for any amount of memory.
+        _require(isinstance(values, list) and all(isinstance(value, str) for value in values), "a list of text")
+        return np.asarray(values, dtype=str)
     dtype = np.dtype(data["dtype"])
-    if dtype.kind not in "buifU":
-        raise ValueError(f"arrays of type {dtype} are not read")
-    return np.asarray(data["values"], dtype=dtype)
+    _require(dtype.kind in "buif" and dtype.itemsize <= 8, f"arrays of type {dtype} are not read")
+    return np.asarray(values, dtype=dtype)
 
 
 def _integer(value: Any) -> int:

@@ -82,6 +82,27 @@ def test_info_tells_where_a_model_comes_from(model_path, capsys):
         assert text in out
 
 
+def test_folders_give_classes_their_names(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for index in range(8):
+            picture = rng.integers(0, 256, size=(6, 5), dtype=np.uint8)
+            Image.fromarray(picture).save(tmp_path / "pets" / name / f"[red]{index}.png")
+    path = tmp_path / "pets.pofx"
+    assert main(["fit", str(tmp_path / "pets"), "-o", str(path), "--conditional", *FAST]) == 0
+    assert main(["info", str(path)]) == 0
+    assert "cat, dog" in capsys.readouterr().out
+    assert main(["sample", str(path), "--label", "cat", "-o", str(tmp_path / "cats.png")]) == 0
+    assert main(["score", str(path), str(tmp_path / "pets")]) == 0
+    assert "[red]" in capsys.readouterr().out  # a name, not a colour
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(capsys):
+    assert main(["fit", "digits", "-o", "/proc/model.pofx"]) == 1
+    assert "cannot be written" in capsys.readouterr().err
+
+
 def test_samples_of_one_class(tmp_path, capsys):
     path = tmp_path / "c.pofx"
     assert main(["fit", "digits", "-o", str(path), "--conditional", *FAST]) == 0

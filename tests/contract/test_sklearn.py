@@ -1,6 +1,6 @@
 """scikit-learn's own checks, for every family."""
 
-from conftest import FAMILIES, fast_model
+from fast_models import FAMILIES, fast_model
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from pofx.testing import EXPECTED_FAILED_CHECKS

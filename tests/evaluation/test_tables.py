@@ -40,6 +40,16 @@ def test_the_held_out_images_of_a_fit_are_scored(vae, digits):
     assert table.rows[0].log_p == pytest.approx(vae.held_out_score_, abs=2)
 
 
+def test_a_collection_sorted_by_class_gets_fair_baselines(monkeypatch):
+    """The images that baselines are fitted to are taken at random, not from the front."""
+    monkeypatch.setattr("pofx.evaluation.densities.BASELINE_IMAGES", 100)
+    rng = np.random.default_rng(0)
+    X = np.concatenate([np.zeros((300, 3, 3), dtype=int), np.ones((300, 3, 3), dtype=int)])
+    model = pofx.VAE(width=8, depth=0, max_epochs=1, random_state=0).fit(X)
+    rows = {row.name: row for row in density_table(model, X, X[rng.permutation(600)], title="Test").rows}
+    assert rows["independent pixels"].log_p == pytest.approx(9 * np.log(0.5), rel=0.2)
+
+
 def test_without_held_out_images_there_is_no_table(digits):
     model = pofx.VAE(width=8, depth=0, max_epochs=1, validation_fraction=0.0).fit(digits.images[:50])
     assert held_out_table(model, digits.images[:50]) is None

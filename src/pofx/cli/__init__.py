@@ -52,7 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except SystemExit as error:
-        return 2 if error.code not in (0, None) else 0
+        # rich ends a program whose output nobody reads with 1; cyclopts one it does not understand with 2.
+        return 2 if error.code not in (0, 1, None) else 0
     except (ValueError, OSError, KeyError, TypeError, FloatingPointError, MemoryError) as error:
         if traceback:
             raise

@@ -35,7 +35,7 @@ def demo(
     from pofx.evaluation.features import feature_table
 
     output.mkdir(parents=True, exist_ok=True)
-    console = Console()
+    console = Console(markup=False)
     digits = pofx.load_source("digits")
     train, test, train_labels, test_labels = train_test_split(
         digits.images, digits.labels, test_size=0.2, random_state=seed, stratify=digits.labels

@@ -89,7 +89,7 @@ def _fit(cls: Any, source: str, output: Path, split: str | None, parameters: dic
     collection = load_source(source, split=split)
     if parameters["conditional"] and collection.labels is None:
         raise ValueError(f"--conditional needs labels, and {collection.origin} has none (sub-folders give labels)")
-    model = cls(**parameters).fit(collection.images, collection.labels if parameters["conditional"] else None)
+    model = cls(**parameters).fit(collection.images, collection.named_labels if parameters["conditional"] else None)
     model.save(output)
     console = Console()
     console.print(
@@ -99,7 +99,7 @@ def _fit(cls: Any, source: str, output: Path, split: str | None, parameters: dic
     table = held_out_table(model, collection.images)
     if table is not None:
         print_density_table(console, table)
-    console.print(f"Written: {output}", soft_wrap=True)
+    print(f"Written: {output}")
 
 
 def parse_shape(text: str) -> tuple[int, ...]:

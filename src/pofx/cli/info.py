@@ -9,17 +9,18 @@ def info(model: ModelPath) -> None:
     """Tell what a model file holds and where it comes from."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     import pofx
 
     fitted = pofx.load(model)
-    console = Console()
+    console = Console(markup=False)
     facts: dict[str, object] = {
         "model": f"{type(fitted).__name__} (density: {fitted.density})",
         "images": str(fitted.spec_),
         "parameters of the network": f"{sum(p.numel() for p in fitted.module_.parameters()):,}",
     }
-    if fitted.conditional:
+    if hasattr(fitted, "classes_"):
         facts["classes"] = ", ".join(str(label) for label in fitted.classes_[:20])
     if hasattr(fitted, "latent_importance_"):
         active = int((fitted.latent_importance_ > 0.01).sum())
@@ -32,5 +33,5 @@ def info(model: ModelPath) -> None:
     )
     table = Table(show_header=False, box=None)
     for name, value in facts.items():
-        table.add_row(name.replace("_", " "), str(value))
+        table.add_row(name.replace("_", " "), Text(str(value)))
     console.print(table)

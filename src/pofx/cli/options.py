@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,6 +26,7 @@ def writable(path: Path, suffix: str) -> Path:
 
     Raises:
         ValueError: the path is a folder, or has another suffix.
+        OSError: nothing can be written there.
     """
     if path.is_dir():
         raise ValueError(f"{path} is a folder; name a file in it, such as {path / ('result' + suffix)}")
@@ -32,5 +34,10 @@ def writable(path: Path, suffix: str) -> Path:
         path = path.with_suffix(suffix)
     if path.suffix.lower() != suffix:
         raise ValueError(f"{path} should end in {suffix}")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
     return path

@@ -30,6 +30,8 @@ def reconstruct(
     from pofx.files.pictures import save_png, sheet
 
     output = writable(output, ".png")
+    if n < 1:
+        raise ValueError(f"-n must be at least 1, not {n}")
     fitted = pofx.load(model).set_params(device=device)
     if not hasattr(fitted, "reconstruct"):
         raise ValueError(f"{type(fitted).__name__} has no encoder; it cannot reconstruct images")

@@ -29,9 +29,12 @@ def sample(
     fitted = pofx.load(model).set_params(device=device)
     y = None
     if label is not None:
-        if not fitted.conditional:
+        if not hasattr(fitted, "classes_"):
             raise ValueError("--label needs a model that was fitted with --conditional")
-        y = fitted.classes_.dtype.type(label)
+        known = {str(known): known for known in fitted.classes_}
+        if label not in known:
+            raise ValueError(f"there is no class {label!r}; the classes of this model are {', '.join(known)}")
+        y = known[label]
     images = fitted.sample(n, y=y, random_state=seed)
     page = sheet(displayed(fitted, images), title=f"{n} images drawn from {model.name}")
     save_png(page, output)

@@ -43,8 +43,9 @@ def score(
     bits = fitted.bits_per_dim(collection.images)
     names = collection.names or [str(index) for index in range(len(collection))]
 
-    console = Console()
-    error = log_p.std() / np.sqrt(len(log_p))
+    # Names of files are not to be read as markup.
+    console = Console(markup=False, highlight=False)
+    error = log_p.std(ddof=1) / np.sqrt(len(log_p)) if len(log_p) > 1 else np.nan
     uniform = -fitted.spec_.n_dims * np.log(fitted.spec_.levels)
     console.print(
         f"log p(x) ({fitted.density}), mean over {len(log_p):,} images: {log_p.mean():.2f} ± {error:.2f} nats, "
@@ -52,7 +53,7 @@ def score(
     )
     order = np.argsort(log_p)
     for title, indices in (("likeliest", order[::-1][:3]), ("least likely", order[:3])):
-        console.print(f"{title}: " + ", ".join(f"{names[i]} ({log_p[i]:.1f})" for i in indices), highlight=False)
+        console.print(f"{title}: " + ", ".join(f"{names[i]} ({log_p[i]:.1f})" for i in indices))
     if output is not None:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -61,5 +62,5 @@ def score(
             (name, repr(float(p)), fitted.density, repr(float(b)))
             for name, p, b in zip(names, log_p, bits, strict=True)
         )
-        atomic_write(output, lambda file: file.write(text.getvalue().encode()))
-        console.print(f"Written: {output}", soft_wrap=True)
+        atomic_write(output, lambda file: file.write(text.getvalue().encode(errors="surrogateescape")))
+        print(f"Written: {output}")

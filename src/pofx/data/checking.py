@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, column_or_1d, validate_data
+from sklearn.utils.validation import assert_all_finite, check_array, column_or_1d, validate_data
 
 from pofx.data.images import ImageFormat, ImageSpec, shape_HWC
 from pofx.data.levels import DEFAULT_LEVELS, ValueSummary, level_grid_for
@@ -78,6 +78,9 @@ def check_shape(array_shape: tuple[int, ...], spec: ImageSpec) -> None:
 def check_labels(y: Any, n: int) -> NDArray[Any]:
     """Class labels (n,), checked as scikit-learn does."""
     labels = column_or_1d(y, warn=True)
+    if labels.dtype.kind == "O" and any(label is None or label != label for label in labels):
+        raise ValueError("Input y contains NaN or None: every image needs a label.")
+    assert_all_finite(labels, input_name="y")
     if len(labels) != n:
         raise ValueError(f"Found input variables with inconsistent numbers of samples: [{n}, {len(labels)}]")
     check_classification_targets(labels)
@@ -92,7 +95,8 @@ def mapped_file(array: Any) -> Any:
 def release_pages(array: NDArray[Any]) -> None:
     """Give the pages of a memory-mapped array back to the system; they are read again when next needed."""
     file = mapped_file(array)
-    if file is not None and hasattr(file, "madvise"):
+    # Never of a copy-on-write map (mode "c"): its changed pages exist nowhere else.
+    if file is not None and hasattr(file, "madvise") and array.mode in ("r", "r+", "w+"):  # type: ignore[attr-defined]
         import mmap
 
         file.madvise(mmap.MADV_DONTNEED)

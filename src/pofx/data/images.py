@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.data.levels import LevelGrid
+from pofx.data.levels import LevelGrid, RealLevels
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ class ImageFormat:
         """Real-valued levels (means) -> float64 images in the user's layout and range."""
         return self.layout(self.grid.expected_values(levels_NCHW))
 
+    def unscaled_images(self, scaled_NCHW: NDArray[Any]) -> NDArray[np.float64]:
+        """Scaled reals (`RealLevels.scaled`) -> float64 images in the user's layout and unit."""
+        assert isinstance(self.grid, RealLevels)
+        return self.layout(self.grid.unscaled(scaled_NCHW))
+
     def to_json(self) -> dict[str, Any]:
         spec = self.spec
         return {
@@ -96,9 +102,13 @@ class ImageFormat:
         """The format that `to_json` described; ValueError, KeyError or TypeError where it is none."""
         height, width, channels = sizes = [data[key] for key in ("height", "width", "channels")]
         grid = LevelGrid.from_json(data["grid"])
-        if not all(type(size) is int and size > 0 for size in [*sizes, grid.levels]) or data["n_axes"] not in (2, 3, 4):
+        counts_are_right = all(type(size) is int and size > 0 for size in sizes) and type(data["n_axes"]) is int
+        axes_are_right = data["n_axes"] in (2, 4) or (data["n_axes"] == 3 and channels == 1)
+        if not (counts_are_right and axes_are_right and type(grid.levels) is int and 2 <= grid.levels <= 2**16):
             raise ValueError(f"impossible image format {data}")
         dtype = np.dtype(data["dtype"])
+        if dtype.kind == "b" and grid.levels != 2:
+            raise ValueError("images of truth values have two levels")
         if dtype.kind not in "buif":
             raise ValueError(f"images of type {dtype} do not exist")
         return cls(ImageSpec(height, width, channels, grid.levels), data["n_axes"], dtype.str, grid)
@@ -114,8 +124,8 @@ def shape_HWC(array_shape: Sequence[int], image_shape: Sequence[int] | None = No
         ValueError: another number of axes, an ``image_shape`` that does not fit, or channels in front.
     """
     if image_shape is not None:
-        shape = tuple(int(size) for size in image_shape)
-        if len(shape) not in (2, 3) or min(shape) < 1:
+        shape = tuple(image_shape)
+        if len(shape) not in (2, 3) or not all(isinstance(size, Integral) and size > 0 for size in shape):
             raise ValueError(f"image_shape must be (height, width) or (height, width, channels), not {image_shape}")
     if len(array_shape) == 2:
         d = array_shape[1]
@@ -131,7 +141,7 @@ def shape_HWC(array_shape: Sequence[int], image_shape: Sequence[int] | None = No
             f"{tuple(array_shape)}"
         )
     found = tuple(array_shape[1:])
-    if len(found) == 3 and found[0] in (1, 3) and found[2] > 4:
+    if image_shape is None and len(found) == 3 and found[0] in (1, 3) and found[2] > 4:
         raise ValueError(
             f"X has the shape {tuple(array_shape)}, which looks like channels first; pofx takes (n, height, width, "
             "channels): use np.moveaxis(X, 1, -1)"

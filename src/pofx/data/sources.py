@@ -50,6 +50,13 @@ class Collection:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def named_labels(self) -> np.ndarray | None:
+        """The labels by the names of their classes, where they have names."""
+        if self.labels is None or self.label_names is None:
+            return self.labels
+        return np.asarray(self.label_names)[self.labels]
+
 
 def load_source(source: str | os.PathLike[str] | np.ndarray, *, split: str | None = None) -> Collection:
     """The images of ``source``, as they are.

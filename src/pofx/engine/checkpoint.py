@@ -72,6 +72,8 @@ class CheckpointFolder:
         """
         if not self.path.exists():
             return None
+        if not self.path.is_file():
+            raise CheckpointError(f"{self.path} is not a file. Use another folder.")
         content = _read_with_digest(self.path)
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             version = content.get("format") if isinstance(content, dict) else None
@@ -79,13 +81,16 @@ class CheckpointFolder:
                 f"{self.path} has checkpoint format {version!r}, this version of pofx reads {FORMAT}. "
                 "Use another folder or delete the file."
             )
+        if not isinstance(content.get("identity"), dict) or not isinstance(content.get("training"), dict):
+            raise CheckpointError(f"{self.path} holds no training. Use another folder or delete the file.")
         self._check_identity(content["identity"])
         return cast(dict[str, Any], content["training"])
 
     def _check_identity(self, found: Mapping[str, Any]) -> None:
         names = dict.fromkeys([*self._identity, *found])
+        named = {"fingerprint": "fingerprint of data, labels, seed and model parameters"}
         different = [
-            f"{name} ({found.get(name)!r} there, {self._identity.get(name)!r} here)"
+            f"{named.get(name, name)} ({found.get(name)!r} there, {self._identity.get(name)!r} here)"
             for name in names
             if found.get(name) != self._identity.get(name)
         ]

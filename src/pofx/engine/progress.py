@@ -85,7 +85,8 @@ class ProgressLine:
     def update(self, status: Callable[[], Status]) -> None:
         """Show where the training stands, if it is time; ``status`` is called only then."""
         if self._shown and monotonic() >= self._next:
-            self._show(status().text(), status().progress)
+            present = status()
+            self._show(present.text(), present.progress)
 
     def end(self, summary: str) -> None:
         """Show how the training ended."""

@@ -62,8 +62,7 @@ def diverged(fault: NonFiniteStep, learning_rate: float) -> TrainingDiverged:
     return TrainingDiverged(
         f"The training diverged: in phase {fault.phase!r} at step {fault.step}, {', '.join(fault.what)} not finite, "
         f"after {MAX_ROLLBACKS} returns to a good state, each at half the learning rate (last: {learning_rate:.3g}). "
-        "The model keeps its best finite weights. Try a smaller learning_rate, or "
-        "precision='float32' if it was lower, and check the images for extreme values."
+        "Try a smaller learning_rate, or precision='float32' if it was lower, and check the images for extreme values."
     )
 
 

@@ -187,10 +187,11 @@ class Run:
             raise NonFiniteStep("all", self.position.step, ["weights"])
 
     def _roll_back(self, fault: NonFiniteStep) -> None:
+        last_rate = self._learning_rate
         self.load_state(self._snapshot)
         if self._rollbacks == MAX_ROLLBACKS:
             self._learner.keep(self.selection.weights or self._learner.averaged_weights())
-            raise diverged(fault, self._learning_rate) from fault
+            raise diverged(fault, last_rate) from fault
         self._rollbacks += 1
 
     def state(self) -> dict[str, Any]:

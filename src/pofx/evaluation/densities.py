@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.base import DensityModel, GenerativeModel
+from pofx.base import GenerativeModel
+from pofx.density import DensityModel
 from pofx.evaluation.baselines import IndependentPixels, PCAGaussianMixture
 
 #: Images that the simple densities are fitted to, and images that all are scored on, at most.
 BASELINE_IMAGES, SCORED_IMAGES = 20_000, 2_000
+#: Images below which a mean and its error say nothing.
+FEWEST_IMAGES = 10
 
 
 @dataclass(frozen=True)
@@ -46,18 +49,22 @@ def density_table(
     All are log-masses of the discrete images (of real-valued data: of their levels), so that they can be compared; a
     conditional model takes part with its marginal over the classes.
     """
+    # At random: collections are often sorted by class.
+    train_images = train_images[_some(len(train_images), BASELINE_IMAGES)]
+    test_images = test_images[_some(len(test_images), SCORED_IMAGES)]
     to_rows = model.image_format_.nearest_levels_NCHW
-    train = _rows(to_rows(train_images[:BASELINE_IMAGES]))
-    test = _rows(to_rows(test_images[:SCORED_IMAGES]))
+    train, test = _rows(to_rows(train_images)), _rows(to_rows(test_images))
     n_dims = model.spec_.n_dims
 
     def row(name: str, kind: str, log_p: NDArray[np.float64]) -> DensityRow:
         mean = float(log_p.mean())
-        return DensityRow(name, kind, mean, float(log_p.std() / np.sqrt(len(log_p))), -mean / (n_dims * np.log(2)))
+        return DensityRow(
+            name, kind, mean, float(log_p.std(ddof=1) / np.sqrt(len(log_p))), -mean / (n_dims * np.log(2))
+        )
 
     rows = []
     if isinstance(model, DensityModel):
-        bits = model.bits_per_dim(test_images[:SCORED_IMAGES])
+        bits = model.bits_per_dim(test_images)
         rows.append(row(type(model).__name__, model.density, -bits * n_dims * np.log(2)))
     mixture = PCAGaussianMixture().fit(train)
     rows.append(row("PCA + Gaussian mixture", "lower bound", mixture.score_samples(test)))
@@ -73,19 +80,25 @@ def density_table(
 
 
 def held_out_table(model: GenerativeModel, images: NDArray[np.generic]) -> DensityTable | None:
-    """`density_table` over the images that a fit held out of ``images`` itself; None if it held out none."""
+    """`density_table` over the images that a fit held out of ``images`` itself; None if they are fewer than ten."""
     held_out = model.held_out_indices_
-    if not len(held_out):
+    training = np.setdiff1d(np.arange(len(images)), held_out)
+    if min(len(held_out), len(training)) < FEWEST_IMAGES:
         return None
-    # The first rows of the rest, without a copy of a large collection.
-    training = np.setdiff1d(np.arange(len(images)), held_out)[:BASELINE_IMAGES]
-    held_out = held_out[:SCORED_IMAGES]
+    # Not more than is needed of a large collection.
+    training = training[_some(len(training), BASELINE_IMAGES)]
+    held_out = held_out[_some(len(held_out), SCORED_IMAGES)]
     return density_table(
         model,
         images[training],
         images[held_out],
         title="Images held out of the training (the best epoch was chosen on them)",
     )
+
+
+def _some(n: int, most: int) -> NDArray[np.int64]:
+    """Which of n images to take: all, or ``most`` of them at random (the same ones every time), in order."""
+    return np.sort(np.random.default_rng(0).permutation(n)[:most])
 
 
 def _rows(levels_NCHW: NDArray[np.integer]) -> NDArray[np.integer]:

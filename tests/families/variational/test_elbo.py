@@ -132,7 +132,7 @@ def test_latents_that_are_not_needed_go_silent(vae):
     importance = np.sort(vae.latent_importance_)
     assert importance.shape == (32,)
     assert importance[-1] > 0.5
-    assert importance[0] < 0.02
+    assert importance[0] < 0.05
 
 
 def test_features_have_names(vae):

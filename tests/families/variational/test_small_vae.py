@@ -73,6 +73,36 @@ def test_scores_are_below_log_p_in_the_mean(vae, log_p):
     assert np.exp(log_p) @ vae.score_samples(IMAGES) < np.exp(log_p) @ log_p
 
 
+def test_the_marginal_over_classes_is_a_bound_too():
+    """Two classes: the mean over 300 seeds of the marginal score is below the truth by quadrature, for every image."""
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 2, size=200)
+    X = (rng.random((200, 2, 2)) < np.where(y[:, None, None], 0.8, [[0.1, 0.6], [0.4, 0.2]])).astype(np.uint8)
+    model = pofx.VAE(
+        conditional=True, latent_dim=1, width=8, depth=1, max_epochs=15, batch_size=32, precision="float64",
+        random_state=0,
+    ).fit(X, y)  # fmt: skip
+    z = torch.linspace(-9, 9, 2001, dtype=torch.float64)[:, None]
+    prior = -0.5 * z[:, 0] ** 2 - 0.5 * np.log(2 * np.pi) + np.log(18 / 2000)
+    truth = []
+    with torch.inference_mode():
+        for image in torch.from_numpy(IMAGES)[:, None]:
+            parts = []
+            for code, weight in enumerate(model.class_prior_):
+                parameters = model.module_.decode(z, torch.full((len(z),), code))
+                likelihood = model.module_.law().log_prob(parameters, image.expand(len(z), 1, 2, 2)).sum((1, 2, 3))
+                parts.append(torch.logsumexp(likelihood + prior, dim=0) + np.log(weight))
+            truth.append(torch.logsumexp(torch.stack(parts), dim=0))
+    assert np.exp(truth).sum() == pytest.approx(1, abs=1e-6)
+    scores = []
+    for seed in range(300):
+        model.seed_ = seed
+        scores.append(model.score_samples(IMAGES))
+    mean, error = np.mean(scores, axis=0), np.std(scores, axis=0) / np.sqrt(300)
+    assert (mean <= np.array(truth) + 3 * error).all()
+    assert (mean > np.array(truth) - 0.5).all()
+
+
 def test_samples_follow_the_law(vae, log_p):
     """Chi-square of 50,000 samples against the p(x) of quadrature."""
     samples = vae.sample(50_000, random_state=0).reshape(-1, 4)

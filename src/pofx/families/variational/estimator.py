@@ -15,11 +15,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor, nn
 
-from pofx.base import Density, DensityModel, draw_seed
+from pofx.base import Density, draw_seed
 from pofx.data.images import ImageFormat
 from pofx.data.levels import RealLevels
 from pofx.data.noise import noise_of_images
 from pofx.data.reader import ImageReader
+from pofx.density import DensityModel
 from pofx.engine.devices import resolve_device
 from pofx.engine.phase import Phase
 from pofx.families.variational import elbo
@@ -69,7 +70,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         precision: "float32", "bfloat16" (mixed; for GPUs) or "float64".
         checkpoint_dir: folder for the state of the training; a fit that was killed goes on from there.
-        random_state: seed of everything random in the fit, and of `sample` unless that is given its own.
+        random_state: seed of everything random in the fit, and of `sample` unless that is given its own. With a
+            ``checkpoint_dir`` and no integer here the seed follows from the data, so that a fit is found again.
         verbose: show a progress line.
 
     Attributes set by `fit`, besides those of `GenerativeModel`:
@@ -189,11 +191,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         return validation_elbo(module, reader)
 
     def _after_fit(self, reader: ImageReader) -> None:
-        positions = np.arange(min(len(reader), IMPORTANCE_IMAGES))
+        positions = np.random.default_rng([self.seed_, 2]).permutation(len(reader))[:IMPORTANCE_IMAGES]
 
         def kl(x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
-            u_NCHW = self.module_.scaled(x_NCHW, discrete=not reader.continuous)
-            return elbo.kl_divergence(*self.module_.encode(u_NCHW, codes))
+            return elbo.kl_divergence(*self._posterior(x_NCHW, codes))
 
         (kl_NL,) = self._map(reader.subset(positions), kl)
         self.latent_importance_: NDArray[np.float64] = kl_NL.mean(axis=0)
@@ -210,9 +211,39 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
     # ---- probability ------------------------------------------------------------------------------------------------
 
     def _log_prob(self, x_NCHW: Tensor, codes: Tensor | None, *, discrete: bool) -> Tensor:
-        half = noise_of_images(x_NCHW, self.seed_, (SCORE_DRAWS // 2, self.module_.latent_dim))
-        noise_SNL = torch.cat([half, -half], dim=1).transpose(0, 1).to(x_NCHW.device, self._dtype)
-        return elbo.elbo(*elbo_terms(self.module_, x_NCHW, codes, noise_SNL, discrete=discrete))
+        return elbo.elbo(*elbo_terms(self.module_, x_NCHW, codes, self._score_noise(x_NCHW), discrete=discrete))
+
+    def _score_noise(self, x_NCHW: Tensor) -> Tensor:
+        """The noise that belongs to these images; draws 2i and 2i + 1 mirror each other."""
+        noise_NSL = noise_of_images(x_NCHW, self.seed_, (SCORE_DRAWS // 2, self.module_.latent_dim))
+        mirrored_NSL = torch.stack([noise_NSL, -noise_NSL], dim=2).flatten(1, 2)
+        return mirrored_NSL.transpose(0, 1).to(x_NCHW.device, self._dtype)
+
+    def _marginal_log_prob(self, x_NCHW: Tensor, *, discrete: bool) -> Tensor:
+        """A lower bound on log sum_y p(y) p(x|y), in expectation.
+
+        For any weights r_y that sum to 1, log sum_y p(y) p(x|y) >= sum_y r_y (ELBO(x|y) + log p(y) - log r_y), with
+        equality at r_y = p(y|x). The weights come from one half of the draws, the bounds from the other, and the other
+        way round: the weights are then independent of the estimates that they multiply. (The logsumexp of estimates
+        would exceed the bound in the mean.)
+        """
+        noise = self._score_noise(x_NCHW)
+        halves = [self._joint_of(x_NCHW, part, discrete=discrete) for part in noise.chunk(2)]
+        values = []
+        for weighing, weighed in (halves, halves[::-1]):
+            log_weights = torch.log_softmax(weighing, dim=1)
+            # Weights that underflow contribute nothing; 0 * (anything - log 0) would be NaN.
+            terms = log_weights.exp() * (weighed - log_weights.clamp(min=-700.0))
+            values.append(terms.sum(dim=1))
+        return torch.stack(values).mean(dim=0)
+
+    def _joint_of(self, x_NCHW: Tensor, noise_SNL: Tensor, *, discrete: bool) -> Tensor:
+        """ELBO(x|y) + log p(y) for every class, estimated with this noise; (n, n_classes), float64."""
+
+        def bound(x: Tensor, codes: Tensor) -> Tensor:
+            return elbo.elbo(*elbo_terms(self.module_, x, codes, noise_SNL, discrete=discrete))
+
+        return self._for_every_class(x_NCHW, bound) + torch.from_numpy(np.log(self.class_prior_)).to(x_NCHW.device)
 
     def typicality_statistics(
         self, X: ArrayLike, y: ArrayLike | None = None
@@ -225,13 +256,13 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         reader = self._checked_reader(X, y)
 
         def statistics(x: Tensor, codes: Tensor | None) -> Tensor:
-            return typicality_statistics(self.module_, x, codes, discrete=not reader.continuous)
+            return typicality_statistics(self.module_, x, codes)
 
         (values,) = self._map(reader, lambda x, codes: self._average_over_classes(x, codes, statistics))
         return values, STATISTIC_NAMES
 
     def surprise_map(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.float64]:
-        """-log p(x_i | z) - H_i of each sub-pixel at z = mu(x), in nats, in the layout of X.
+        """-log p(x_i | z) - H_i of each sub-pixel at z = mu(x), in nats, in the layout of the training images.
 
         H_i is what the model expects -log p(x_i | z) to be (the entropy of that sub-pixel): positive where the image is
         less likely than the model's own images are there.
@@ -239,7 +270,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         reader = self._checked_reader(X, y)
 
         def surprise(x: Tensor, codes: Tensor | None) -> Tensor:
-            terms, expected, _, _ = surprise_terms(self.module_, x, codes, discrete=not reader.continuous)
+            terms, expected, _, _ = surprise_terms(self.module_, x, codes)
             return terms - expected
 
         (values,) = self._map(reader, lambda x, codes: self._average_over_classes(x, codes, surprise))
@@ -261,7 +292,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         return means.astype(np.float32) if reader.rows.dtype == np.float32 else means
 
     def inverse_transform(self, Z: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.float64]:
-        """The mean of p(x|z): the expected image of each latent, in the layout and range of X, float64.
+        """E[x|z], the expected image of each latent, float64, in the layout and range of the training images.
+
+        (Of a colour image under the logistic mixture the means of the second and third colour are approximate; see
+        `DiscretisedLogisticMixture`.)
 
         Args:
             Z: latents (n, latent_dim).
@@ -273,15 +307,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
             raise ValueError(
                 f"Z has {latents.shape[1]} columns, but the latents of this model have {self.module_.latent_dim}"
             )
+        self._refuse_labels_unless_conditional(y)
         codes = self._codes(y, len(latents))
         self.module_.to(resolve_device(self.device))
-        means = []
+        size, means = self._chunk_size, []
         with torch.inference_mode():
-            for start in range(0, len(latents), self._chunk_size):
-                part = slice(start, start + self._chunk_size)
-                z_NL = torch.from_numpy(latents[part]).to(self.module_.device, self._dtype)
-                given = None if codes is None else torch.from_numpy(codes[part]).to(self.module_.device)
-                means.append(self._expected_over_classes(z_NL, given).double().cpu().numpy())
+            for start in range(0, len(latents), size):
+                n = min(size, len(latents) - start)
+                # The last latent fills up the last chunk, as in scoring.
+                positions = np.minimum(np.arange(start, start + size), len(latents) - 1)
+                z_NL = torch.from_numpy(latents[positions]).to(self.module_.device, self._dtype)
+                given = None if codes is None else torch.from_numpy(codes[positions]).to(self.module_.device)
+                means.append(self._expected_over_classes(z_NL, given)[:n].double().cpu().numpy())
         return self._expected_images(np.concatenate(means))
 
     def reconstruct(
@@ -317,45 +354,38 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
     def _draw(self, n: int, codes: Tensor | None, generator: torch.Generator) -> Tensor:
         z_NL = torch.randn(n, self.module_.latent_dim, generator=generator, dtype=self._dtype, device=generator.device)
         parameters = self.module_.decode(z_NL, codes)
-        return self.module_.law(discrete=not self.module_.continuous).sample(parameters, generator)
+        return self.module_.law().sample(parameters, generator)
 
     def _posterior(self, x_NCHW: Tensor, codes: Tensor | None) -> tuple[Tensor, Tensor]:
-        u_NCHW = self.module_.scaled(x_NCHW, discrete=not self.module_.continuous)
-        return self.module_.encode(u_NCHW, codes)
+        return self.module_.encode(self.module_.scaled(x_NCHW), codes)
 
     def _posterior_mean(self, x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
         return self._posterior(x_NCHW, codes)[0]
 
     def _drawn_reconstruction(self, x_NCHW: Tensor, codes: Tensor | None, generator: torch.Generator) -> Tensor:
         """z ~ q(z|x), x ~ p(x|z); of a conditional model without labels y ~ p(y|x) first."""
-        if codes is None and self.conditional:
-            joint = self._joint(x_NCHW, discrete=not self.module_.continuous)
+        if codes is None and self._is_conditional:
+            joint = self._joint(x_NCHW, discrete=not self.continuous_)
             codes = torch.multinomial(torch.softmax(joint, dim=1).cpu(), 1, generator=generator)[:, 0].to(x_NCHW.device)
         mean_NL, log_variance_NL = self._posterior(x_NCHW, codes)
         noise = torch.randn(mean_NL.shape, generator=generator, dtype=self._dtype).to(x_NCHW.device)
         parameters = self.module_.decode(reparameterize(mean_NL, log_variance_NL, noise), codes)
-        law = self.module_.law(discrete=not self.module_.continuous)
-        return law.sample(parameters.cpu(), generator)
+        return self.module_.law().sample(parameters.cpu(), generator)
 
     def _expected_NCHW(self, z_NL: Tensor, codes: Tensor | None) -> Tensor:
         """E[x|z]: levels as real numbers, or scaled reals."""
-        return self.module_.law(discrete=not self.module_.continuous).mean(self.module_.decode(z_NL, codes))
+        return self.module_.law().mean(self.module_.decode(z_NL, codes))
 
     def _expected_over_classes(self, z_NL: Tensor, codes: Tensor | None) -> Tensor:
         """E[x|z]; of a conditional model without labels, the mean under p(y), for z does not depend on y."""
-        if codes is not None or not self.conditional:
+        if codes is not None or not self._is_conditional:
             return self._expected_NCHW(z_NL, codes)
-        parts = [
-            float(prior) * self._expected_NCHW(z_NL, torch.full((len(z_NL),), code, device=z_NL.device))
-            for code, prior in enumerate(self.class_prior_)
-        ]
-        return torch.stack(parts).sum(dim=0)
+        prior_NK = torch.from_numpy(self.class_prior_).to(z_NL.device).expand(len(z_NL), -1)
+        return self._weighted_over_classes(z_NL, prior_NK, self._expected_NCHW)
 
     def _expected_images(self, means_NCHW: NDArray[np.float64]) -> NDArray[np.float64]:
-        grid = self.image_format_.grid
-        if self.module_.continuous:
-            assert isinstance(grid, RealLevels)
-            return self.image_format_.layout(grid.unscaled(means_NCHW))
+        if self.continuous_:
+            return self.image_format_.unscaled_images(means_NCHW)
         return self.image_format_.expected_images(means_NCHW)
 
     @property

@@ -55,14 +55,15 @@ class VAEModule(nn.Module):
             self.encoder = networks.ConvolutionalEncoder(shape, n_classes, latent_dim, width, depth)
             self.decoder = networks.ConvolutionalDecoder(shape, n_outputs, n_classes, latent_dim, width, depth)
 
-    def law(self, *, discrete: bool = True) -> PixelLaw:
-        """p(x_i | z): the mass of a level, or of a continuous model (unless ``discrete``) the density."""
+    def law(self, *, discrete: bool = False) -> PixelLaw:
+        """p(x_i | z): the mass of a level; of a continuous model the density, unless ``discrete`` asks for the mass."""
         return self.mass_law if discrete or self.density_law is None else self.density_law
 
-    def scaled(self, x_NCHW: Tensor, *, discrete: bool = True) -> Tensor:
-        """Levels 0..K-1 -> [-1, 1]; scaled reals stay as they are."""
+    def scaled(self, x_NCHW: Tensor, *, discrete: bool = False) -> Tensor:
+        """What the encoder sees: levels 0..K-1 -> [-1, 1]; the scaled reals of a continuous model stay as they are,
+        unless ``discrete`` says that x holds levels."""
         u_NCHW = x_NCHW.to(self.dtype)
-        return 2 * u_NCHW / (self.levels - 1) - 1 if discrete else u_NCHW
+        return 2 * u_NCHW / (self.levels - 1) - 1 if discrete or not self.continuous else u_NCHW
 
     def encode(self, u_NCHW: Tensor, codes: Tensor | None) -> tuple[Tensor, Tensor]:
         """Mean and log variance of q(z|x, y), each (n, latent_dim)."""

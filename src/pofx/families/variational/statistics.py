@@ -23,24 +23,20 @@ STATISTIC_NAMES = (
 )
 
 
-def surprise_terms(
-    module: VAEModule, x_NCHW: Tensor, codes: Tensor | None, *, discrete: bool
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def surprise_terms(module: VAEModule, x_NCHW: Tensor, codes: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """-log p(x_i | z = mu(x)) of each sub-pixel, its expected value under the model (the entropy), and mu, log sigma^2.
 
     Shapes: NCHW, NCHW, (n, latent_dim), (n, latent_dim).
     """
-    u_NCHW = module.scaled(x_NCHW, discrete=discrete)
-    law = module.law(discrete=discrete)
-    mean_NL, log_variance_NL = module.encode(u_NCHW, codes)
-    parameters = module.decode(mean_NL, codes).to(module.dtype)
-    target = x_NCHW if discrete else u_NCHW
-    return -law.log_prob(parameters, target), law.entropy(parameters, target), mean_NL, log_variance_NL
+    law = module.law()
+    mean_NL, log_variance_NL = module.encode(module.scaled(x_NCHW), codes)
+    parameters = module.decode(mean_NL, codes)
+    return -law.log_prob(parameters, x_NCHW), law.entropy(parameters, x_NCHW), mean_NL, log_variance_NL
 
 
-def typicality_statistics(module: VAEModule, x_NCHW: Tensor, codes: Tensor | None, *, discrete: bool) -> Tensor:
+def typicality_statistics(module: VAEModule, x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
     """The statistics `STATISTIC_NAMES` of each image, (n, 7)."""
-    surprise, _, mean_NL, log_variance_NL = surprise_terms(module, x_NCHW, codes, discrete=discrete)
+    surprise, _, mean_NL, log_variance_NL = surprise_terms(module, x_NCHW, codes)
     terms = surprise.flatten(1).double()
     # A density can exceed 1; the logarithm needs a positive number, and the floor keeps a mass of 1 finite.
     positive = terms.clamp(min=1e-6)

@@ -14,17 +14,17 @@ from pofx.families.variational.reparameterization import reparameterize
 
 #: Upper limit of the gradient's norm, in nats a sub-pixel. Ordinary steps have 0.02 to 0.3: only leaps are cut short.
 CLIP_NORM = 1.0
-#: Held-out images that pass through the network together.
-VALIDATION_CHUNK = 512
+#: Held-out images that pass through the network together, and outputs of the network that they may have, at most.
+VALIDATION_CHUNK, VALIDATION_OUTPUTS = 512, 2**22
 
 
 def elbo_terms(
-    module: VAEModule, x_NCHW: Tensor, codes: Tensor | None, noise_SNL: Tensor, *, discrete: bool
+    module: VAEModule, x_NCHW: Tensor, codes: Tensor | None, noise_SNL: Tensor, *, discrete: bool = False
 ) -> tuple[Tensor, Tensor]:
     """The two terms of the ELBO, the first estimated by the mean over S draws of z.
 
     Args:
-        x_NCHW: levels (``discrete``), or scaled reals, whose density is then meant.
+        x_NCHW: levels; of a continuous model scaled reals, unless ``discrete`` says levels and means their mass.
         noise_SNL: standard normal noise of the S draws.
 
     Returns:
@@ -38,8 +38,7 @@ def elbo_terms(
     reconstruction = torch.zeros(len(x_NCHW), dtype=module.dtype, device=x_NCHW.device)
     for noise_NL in noise_SNL:  # one draw after the other: memory stays that of one
         parameters = module.decode(reparameterize(mean_NL, log_variance_NL, noise_NL), codes).to(module.dtype)
-        target = x_NCHW if discrete else u_NCHW
-        reconstruction = reconstruction + elbo.expected_log_likelihood(law, parameters[None], target)
+        reconstruction = reconstruction + elbo.expected_log_likelihood(law, parameters[None], x_NCHW)
     return reconstruction / len(noise_SNL), elbo.kl_divergence(mean_NL, log_variance_NL)
 
 
@@ -55,7 +54,7 @@ def elbo_phase(module: VAEModule, n_dims: int, *, beta: float, free_bits: float,
             dtype=module.dtype,
             device=batch.x.device,
         )
-        likelihood, kl_NL = elbo_terms(module, batch.x, batch.y, noise, discrete=not module.continuous)
+        likelihood, kl_NL = elbo_terms(module, batch.x, batch.y, noise)
         warm_up = min(1.0, batch.progress / kl_warm_up) if kl_warm_up else 1.0
         penalty = elbo.penalised_kl(kl_NL, beta * warm_up, free_bits)
         reconstruction, kl = likelihood.mean(), kl_NL.sum(dim=1).mean()
@@ -71,12 +70,14 @@ def validation_elbo(module: VAEModule, reader: ImageReader) -> float:
     """Mean ELBO of held-out images in nats, with the same noise at every call, so that epochs can be compared."""
     generator = torch.Generator(module.device).manual_seed(0)
     total = 0.0
-    for start in range(0, len(reader), VALIDATION_CHUNK):
-        x_NCHW, codes = reader.batch(np.arange(start, min(start + VALIDATION_CHUNK, len(reader))))
+    spec = reader.image_format.spec
+    size = max(1, min(VALIDATION_CHUNK, VALIDATION_OUTPUTS // (spec.height * spec.width * module.n_outputs_a_pixel)))
+    for start in range(0, len(reader), size):
+        x_NCHW, codes = reader.batch(np.arange(start, min(start + size, len(reader))))
         noise = torch.randn(
             2, len(x_NCHW), module.latent_dim, generator=generator, dtype=module.dtype, device=module.device
         )
         codes = None if codes is None else codes.to(module.device)
-        terms = elbo_terms(module, x_NCHW.to(module.device), codes, noise, discrete=not module.continuous)
+        terms = elbo_terms(module, x_NCHW.to(module.device), codes, noise)
         total += float(elbo.elbo(*terms).double().sum())
     return total / len(reader)

@@ -1,0 +1,123 @@
+"""Models that have a log p(x): everything a user asks about it, derived from one method of the family."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from pofx.base import CHUNK, GenerativeModel
+from pofx.data.levels import RealLevels
+from pofx.data.reader import ImageReader
+
+
+class DensityModel(GenerativeModel):
+    """A model that has a log p(x), exactly or as a lower bound (`density` says which)."""
+
+    @abstractmethod
+    def _log_prob(self, x_NCHW: Tensor, codes: Tensor | None, *, discrete: bool) -> Tensor:
+        """log p(x) or log p(x|y) of each image, or its bound, in nats; (n,).
+
+        Args:
+            x_NCHW: levels, or scaled reals if the model is continuous and not ``discrete``.
+            discrete: the mass of the image of levels is asked for, also of a continuous model.
+        """
+
+    def score_samples(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.float64]:
+        """log p(x) of each image in nats (`density` says whether it is exact or a lower bound); higher is likelier.
+
+        Of a conditional model log p(x|y) for given labels, and the marginal log sum_y p(y) p(x|y) without (of a bound:
+        still a bound). Deterministic, and independent of what else is scored beside an image. Real-valued data have a
+        density (in the unit of X), all others a mass.
+
+        Raises:
+            ValueError: an integer outside 0..levels-1, another image shape, an unknown label.
+        """
+        reader = self._checked_reader(X, y)
+        return self._log_probs(reader) + self._log_density_within(reader)
+
+    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
+        """The mean of `score_samples`, in nats an image."""
+        return float(np.mean(self.score_samples(X, y)))
+
+    def bits_per_dim(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.float64]:
+        """-log2 p(x) / D of the discrete image, for comparison between image sizes; (n,), lower is likelier.
+
+        Of a lower bound on log p(x) this is an upper bound on the bits. Real-valued data are taken at their levels.
+        """
+        reader = self._checked_reader(X, y, continuous=False)
+        return -self._log_probs(reader) / (self.spec_.n_dims * np.log(2))
+
+    def _log_probs(self, reader: ImageReader) -> NDArray[np.float64]:
+        discrete = not reader.continuous
+
+        def log_prob(x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
+            if codes is None and self._is_conditional:
+                return self._marginal_log_prob(x_NCHW, discrete=discrete)
+            return self._log_prob(x_NCHW, codes, discrete=discrete)
+
+        (values,) = self._map(reader, log_prob)
+        return values
+
+    def _marginal_log_prob(self, x_NCHW: Tensor, *, discrete: bool) -> Tensor:
+        """log sum_y p(y) p(x|y), (n,), float64.
+
+        A family whose log p(x|y) are estimates of bounds overrides it: the logsumexp of estimates is no such estimate.
+        """
+        return torch.logsumexp(self._joint(x_NCHW, discrete=discrete), dim=1)
+
+    def _joint(self, x_NCHW: Tensor, *, discrete: bool) -> Tensor:
+        """log p(y) + log p(x|y) for every class; (n, n_classes), float64."""
+
+        def log_prob(x: Tensor, codes: Tensor) -> Tensor:
+            return self._log_prob(x, codes, discrete=discrete)
+
+        return self._for_every_class(x_NCHW, log_prob) + torch.from_numpy(np.log(self.class_prior_)).to(x_NCHW.device)
+
+    def _for_every_class(self, values: Tensor, function: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """function(values, y) for every class, float64, along a new second axis."""
+        columns = [
+            function(values, torch.full((len(values),), code, device=values.device)).double()
+            for code in range(len(self.classes_))
+        ]
+        return torch.stack(columns, dim=1)
+
+    def _average_over_classes(
+        self, x_NCHW: Tensor, codes: Tensor | None, function: Callable[[Tensor, Tensor | None], Tensor]
+    ) -> Tensor:
+        """function(x, y), or its mean under p(y|x) if a conditional model is asked without labels."""
+        if codes is not None or not self._is_conditional:
+            return function(x_NCHW, codes)
+        discrete = not self.continuous_
+        weights = torch.softmax(self._joint(x_NCHW, discrete=discrete), dim=1)
+        return self._weighted_over_classes(x_NCHW, weights, function)
+
+    def _weighted_over_classes(
+        self, values: Tensor, weights_NK: Tensor, function: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
+        """sum_y weight_y function(values, y), float64, one class after the other."""
+        total = torch.zeros((), dtype=torch.float64, device=values.device)
+        for code, weight_N in enumerate(weights_NK.double().unbind(dim=1)):
+            answer = function(values, torch.full((len(values),), code, device=values.device)).double()
+            total = total + answer * weight_N.reshape(-1, *[1] * (answer.ndim - 1))
+        return total
+
+    def _score_unit(self, reader: ImageReader) -> float:
+        return float(np.mean(self._log_density_within(reader)))
+
+    def _log_density_within(self, reader: ImageReader) -> NDArray[np.float64] | float:
+        """What turns the score of the network into a density of the user's real numbers; 0 for discrete images."""
+        grid = self.image_format_.grid
+        if not isinstance(grid, RealLevels):
+            return 0.0
+        if reader.continuous:
+            return -self.spec_.n_dims * float(np.log(grid.scale))
+        sums = []
+        for start in range(0, len(reader), CHUNK):
+            positions = np.arange(start, min(start + CHUNK, len(reader)))
+            sums.append(grid.log_density_within(reader.values(positions)).sum(axis=1))
+        return np.concatenate(sums)
