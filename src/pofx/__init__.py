@@ -17,6 +17,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from pofx._version import __version__
+
 if TYPE_CHECKING:
     from pofx.base import GenerativeModel, load
     from pofx.data.images import ImageSpec
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from pofx.families.variational.estimator import VAE
     from pofx.files.model_file import ModelFileError
     from pofx.registry import family, family_names, register
-
-__version__ = "0.1.0"
 
 # Public name -> module. Loaded at first use (PEP 562), so that `import pofx` costs no torch.
 _PUBLIC = {

@@ -8,7 +8,6 @@ and saving are the same for all.
 from __future__ import annotations
 
 import os
-import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
@@ -27,9 +26,10 @@ from pofx.data.checking import check_labels, check_rows, check_shape, infer_form
 from pofx.data.images import ImageFormat, ImageSpec
 from pofx.data.reader import ImageReader
 from pofx.engine.devices import resolve_device
-from pofx.engine.loop import train
+from pofx.engine.loop import TrainingResult, train
 from pofx.engine.options import TrainingOptions
 from pofx.engine.phase import Phase
+from pofx.engine.randomness import draw_seed
 from pofx.files.model_file import ModelFileError
 from pofx.saving import data_fingerprint, load_estimator, provenance_of, run_fingerprint, save_estimator
 
@@ -171,43 +171,35 @@ class GenerativeModel(BaseEstimator, ABC):
         self.image_format_, self.spec_ = image_format, image_format.spec
         self.continuous_ = self._is_continuous(image_format)
         self.fitted_parameters_ = self.get_params(deep=False)
-        n_classes = len(self.classes_) if self.conditional else 0
-
-        device = resolve_device(self.device)
         dtype = self._dtype_to_fit
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed_)
-            module = self._build_module(image_format, n_classes).to(dtype)
         reader = ImageReader(rows, image_format, labels=labels, continuous=self.continuous_, dtype=dtype)
-        training, held_out = _split(reader, self.validation_fraction, self.seed_)
+        training, held_out = reader.split(self.validation_fraction, self.seed_)
         self.held_out_indices_ = np.empty(0, dtype=np.int64) if held_out is None else held_out.indices
-        score = None
-        if held_out is not None:
-            unit = self._score_unit(held_out)
-
-            def score() -> float:
-                return self._validation_score(module, held_out) + unit
-
         # Also within torch.no_grad() or inference_mode(): a fit needs gradients.
         with torch.inference_mode(False), torch.enable_grad():
-            result = train(
-                module,
-                self._phases(module, image_format),
-                training,
-                self._training_options(),
-                score,
-                fingerprint=run_fingerprint(self, fingerprint),
-            )
+            module, result = self._train(training, held_out, run_fingerprint(self, fingerprint))
         self.module_ = module.to("cpu").eval()
         self.history_ = result.history
         self.n_steps_, self.n_epochs_, self.stopped_by_ = result.n_steps, result.n_epochs, result.stopped_by
         self.held_out_score_ = result.best_score
-        self.provenance_ = provenance_of(self, fingerprint, len(rows), device, result)
+        self.provenance_ = provenance_of(self, fingerprint, len(rows), resolve_device(self.device), result)
         self._after_fit(training)
         return self
 
-    def _training_options(self) -> TrainingOptions:
-        return TrainingOptions(
+    def _train(
+        self, training: ImageReader, held_out: ImageReader | None, fingerprint: str
+    ) -> tuple[nn.Module, TrainingResult]:
+        n_classes = len(self.classes_) if self.conditional else 0
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed_)
+            module = self._build_module(self.image_format_, n_classes).to(self._dtype_to_fit)
+        unit = 0.0 if held_out is None else self._score_unit(held_out)
+
+        def held_out_score() -> float:
+            assert held_out is not None
+            return self._validation_score(module, held_out) + unit
+
+        options = TrainingOptions(
             max_epochs=self.max_epochs,
             max_minutes=self.max_minutes,
             batch_size=self.batch_size,
@@ -221,6 +213,9 @@ class GenerativeModel(BaseEstimator, ABC):
             verbose=self.verbose,
             name=type(self).__name__,
         )
+        score = None if held_out is None else held_out_score
+        phases = self._phases(module, self.image_format_)
+        return module, train(module, phases, training, options, score, fingerprint=fingerprint)
 
     def _learn_classes(self, y: ArrayLike | None, n: int) -> NDArray[np.int64] | None:
         """Set ``classes_`` and ``class_prior_`` of a conditional model; class codes (n,) of the training images."""
@@ -386,34 +381,6 @@ def load(path: str | os.PathLike[str]) -> GenerativeModel:
     if not isinstance(model, GenerativeModel):
         raise ModelFileError(f"{path} holds a {type(model).__name__}, which is no model of images")
     return model
-
-
-def draw_seed(random_state: int | np.random.RandomState | np.random.Generator | None) -> int:
-    """An integer seed; None draws it from the system, never from NumPy's global generator.
-
-    Raises:
-        ValueError: neither an integer in 0..2^32-1 nor a generator.
-    """
-    if random_state is None:
-        return secrets.randbits(31)
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**31 - 1))
-    if isinstance(random_state, Integral):
-        if not 0 <= int(random_state) < 2**32:
-            raise ValueError(f"random_state must lie in 0..2^32-1, not {random_state}")
-        return int(random_state)
-    if not isinstance(random_state, np.random.RandomState):
-        raise ValueError(f"random_state must be an integer, a generator or None, not {random_state!r}")
-    return int(random_state.randint(2**31 - 1))
-
-
-def _split(reader: ImageReader, fraction: float, seed: int) -> tuple[ImageReader, ImageReader | None]:
-    """Training and held-out images, at random; no held-out images if there are too few."""
-    n_held_out = round(fraction * len(reader))
-    if n_held_out == 0 or n_held_out == len(reader):
-        return reader, None
-    order = np.random.default_rng([seed, 1]).permutation(len(reader))
-    return reader.subset(order[n_held_out:]), reader.subset(order[:n_held_out])
 
 
 __all__ = ["Density", "GenerativeModel", "ImageSpec", "load"]

@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import InvalidParameterError
 
-import pofx
 from pofx import registry
+from pofx._version import __version__
 from pofx.data.checking import iterate_parts
 from pofx.data.images import ImageFormat
 from pofx.engine.history import History
@@ -63,7 +63,7 @@ def provenance_of(
 ) -> dict[str, Any]:
     """Versions, seed, data and cost of a fit: what one needs to repeat it."""
     return {
-        "pofx": pofx.__version__,
+        "pofx": __version__,
         "torch": torch.__version__,
         "scikit-learn": sklearn.__version__,
         "numpy": np.__version__,

@@ -185,8 +185,9 @@ def test_a_fit_that_fails_leaves_no_mixture_of_two(family):
         model.sample()
 
 
-def test_a_fit_works_where_gradients_are_off(family):
-    with torch.no_grad():
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_fit_works_where_gradients_are_off(family, mode):
+    with mode():
         assert fast_model(family, max_epochs=1).fit(make_data("digits")).n_epochs_ == 1
 
 

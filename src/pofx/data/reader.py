@@ -53,6 +53,14 @@ class ImageReader:
             indices=self.indices[positions],
         )
 
+    def split(self, fraction: float, seed: int) -> tuple[ImageReader, ImageReader | None]:
+        """Training and held-out images, at random; no held-out images if there are too few."""
+        n_held_out = round(fraction * len(self))
+        if n_held_out == 0 or n_held_out == len(self):
+            return self, None
+        order = np.random.default_rng([seed, 1]).permutation(len(self))
+        return self.subset(order[n_held_out:]), self.subset(order[:n_held_out])
+
     def values(self, positions: NDArray[np.int64]) -> NDArray[Any]:
         """The user's own values of these images, (len(positions), d)."""
         values = np.asarray(self.rows[self.indices[positions]])

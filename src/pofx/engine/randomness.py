@@ -6,9 +6,11 @@ So a resumed training needs no generator states, and nothing depends on what oth
 from __future__ import annotations
 
 import hashlib
+import secrets
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -53,3 +55,22 @@ def seed_generators(device: torch.device, seed: int) -> None:
     torch.default_generator.manual_seed(seed)
     if device.type != "cpu":
         torch.get_device_module(device).manual_seed(seed)
+
+
+def draw_seed(random_state: int | np.random.RandomState | np.random.Generator | None) -> int:
+    """An integer seed; None draws it from the system, never from NumPy's global generator.
+
+    Raises:
+        ValueError: neither an integer in 0..2^32-1 nor a generator.
+    """
+    if random_state is None:
+        return secrets.randbits(31)
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31 - 1))
+    if isinstance(random_state, Integral):
+        if not 0 <= int(random_state) < 2**32:
+            raise ValueError(f"random_state must lie in 0..2^32-1, not {random_state}")
+        return int(random_state)
+    if not isinstance(random_state, np.random.RandomState):
+        raise ValueError(f"random_state must be an integer, a generator or None, not {random_state!r}")
+    return int(random_state.randint(2**31 - 1))

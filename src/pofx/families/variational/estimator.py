@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor, nn
 
-from pofx.base import Density, draw_seed
+from pofx.base import Density
 from pofx.data.images import ImageFormat
 from pofx.data.levels import RealLevels
 from pofx.data.noise import noise_of_images
@@ -23,6 +23,7 @@ from pofx.data.reader import ImageReader
 from pofx.density import DensityModel
 from pofx.engine.devices import resolve_device
 from pofx.engine.phase import Phase
+from pofx.engine.randomness import draw_seed
 from pofx.families.variational import elbo
 from pofx.families.variational.module import VAEModule
 from pofx.families.variational.reparameterization import reparameterize
