@@ -32,8 +32,8 @@ def start(folder, out):
 
 
 def wait_until_ready(process):
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
+    with process.stdout as pipe:
+        assert pipe.readline() == "ready\n"
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,6 @@ def test_a_killed_fit_ends_in_the_same_bits(run, uninterrupted, tmp_path):
             break
         assert code == -signal.SIGKILL
         kills += 1
-    assert kills > 0 or run > 0
     model = pofx.load(out)
     for name, tensor in reference.module_.state_dict().items():
         assert torch.equal(model.module_.state_dict()[name], tensor), name
@@ -77,4 +76,3 @@ def test_a_killed_fit_ends_in_the_same_bits(run, uninterrupted, tmp_path):
     X = pofx.load_source("digits").images
     assert np.array_equal(model.score_samples(X), reference.score_samples(X))
     assert model.held_out_score_ == reference.held_out_score_
-    assert not list((tmp_path / "run").glob("*.partial")) or kills
