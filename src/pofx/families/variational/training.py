@@ -15,7 +15,7 @@ from pofx.families.variational.reparameterization import reparameterize
 #: Upper limit of the gradient's norm, in nats a sub-pixel. Ordinary steps have 0.02 to 0.3: only leaps are cut short.
 CLIP_NORM = 1.0
 #: Held-out images that pass through the network together, and outputs of the network that they may have, at most.
-VALIDATION_CHUNK, VALIDATION_OUTPUTS = 512, 2**22
+VALIDATION_CHUNK, VALIDATION_OUTPUTS = 512, 2**20
 
 
 def elbo_terms(
