@@ -18,7 +18,7 @@ before = peak()
 import pofx
 X = np.load(sys.argv[1], mmap_mode="r")
 model = pofx.VAE(
-    max_epochs=1, architecture="mlp", width=16, depth=1, likelihood="logistic", batch_size=128, random_state=0
+    max_epochs=1, architecture="mlp", width=16, depth=1, likelihood="logistic", batch_size=256, random_state=0
 ).fit(X)
 scores = model.score_samples(X)
 assert scores.shape == (len(X),) and np.isfinite(scores).all()
