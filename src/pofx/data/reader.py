@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,10 @@ from torch import Tensor
 from pofx.data.checking import PART_BYTES, release_pages
 from pofx.data.images import ImageFormat
 from pofx.data.levels import RealLevels
+
+
+#: Images that pass through a network together where nothing fixes their number, and outputs that it may have, at most.
+CHUNK_IMAGES, CHUNK_OUTPUTS = 512, 2**20
 
 
 class ImageReader:
@@ -82,3 +87,11 @@ class ImageReader:
         if self.labels is None:
             return x_NCHW, None
         return x_NCHW, torch.from_numpy(self.labels[self.indices[positions]])
+
+
+def bounded_batches(reader: ImageReader, n_outputs_a_pixel: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """All images in order, in batches that bound what a network with so many outputs a pixel needs of memory."""
+    spec = reader.image_format.spec
+    size = max(1, min(CHUNK_IMAGES, CHUNK_OUTPUTS // (spec.height * spec.width * n_outputs_a_pixel)))
+    for start in range(0, len(reader), size):
+        yield reader.batch(np.arange(start, min(start + size, len(reader))))

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
-from pofx.distributions.law import PixelLaw, SubPixelLaw, check_positive
+from pofx.distributions import grid
+from pofx.distributions.law import ALL_CHANNELS, GivenChannel, PixelLaw, SubPixelLaw, check_positive
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,16 @@ class Bernoulli(PixelLaw):
     def _mean(self, parameters_NPHW: Tensor) -> Tensor:
         return parameters_NPHW.sigmoid()
 
-    def _sample(self, parameters_NPHW: Tensor, generator: torch.Generator | None) -> Tensor:
-        return torch.bernoulli(parameters_NPHW.sigmoid(), generator=generator).long()
+    @property
+    def n_noise(self) -> int:
+        return self.channels
+
+    def _noise(self, like_NQHW: Tensor, generator: torch.Generator | None) -> Tensor:
+        return grid.standard_logistic_noise(like_NQHW, generator)
+
+    def _draw(self, parameters_NPHW: Tensor, noise_NQHW: Tensor, given: GivenChannel) -> Tensor:
+        """1 where l + noise > 0, noise logistic."""
+        return given(ALL_CHANNELS, (parameters_NPHW + noise_NQHW > 0).long())
 
     def _entropy(self, parameters_NPHW: Tensor, x_NCHW: Tensor) -> Tensor:
         """H = p(1) softplus(-l) + p(0) softplus(l), a sum of positive terms."""

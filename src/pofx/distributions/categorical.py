@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pofx.distributions.law import PixelLaw, SubPixelLaw, check_positive, draw_index
+from pofx.distributions.law import ALL_CHANNELS, GivenChannel, PixelLaw, SubPixelLaw, check_positive, gumbel_noise
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,16 @@ class Categorical(PixelLaw):
         level_K = torch.arange(self.levels, dtype=parameters_NPHW.dtype, device=parameters_NPHW.device)
         return (self._logits(parameters_NPHW).softmax(2) * level_K[:, None, None]).sum(2)
 
-    def _sample(self, parameters_NPHW: Tensor, generator: torch.Generator | None) -> Tensor:
-        return draw_index(self._logits(parameters_NPHW), 2, generator)
+    @property
+    def n_noise(self) -> int:
+        return self.n_parameters
+
+    def _noise(self, like_NQHW: Tensor, generator: torch.Generator | None) -> Tensor:
+        return gumbel_noise(like_NQHW, generator)
+
+    def _draw(self, parameters_NPHW: Tensor, noise_NQHW: Tensor, given: GivenChannel) -> Tensor:
+        """argmax_k (logit_k + gumbel_k)."""
+        return given(ALL_CHANNELS, self._logits(parameters_NPHW + noise_NQHW).argmax(2))
 
     def _entropy(self, parameters_NPHW: Tensor, x_NCHW: Tensor) -> Tensor:
         log_p_NCKHW = self._logits(parameters_NPHW).log_softmax(2)

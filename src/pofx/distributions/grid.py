@@ -10,6 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from pofx.distributions.law import uniform_noise
+
 MIN_LOG_SCALE = -7.0  # of PixelCNN++ (arXiv 1701.05517), made for 256 levels: 8.6 scales to a step
 
 
@@ -71,12 +73,6 @@ def snapped(mean: Tensor, log_scale: Tensor, noise: Tensor, levels: int) -> Tens
 
 
 def standard_logistic_noise(like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Independent draws log(u) - log(1 - u), u uniform on (0, 1), with shape, dtype and device of `like`.
-
-    u is drawn in float64 where the device has it: the 2^24 values of a float32 would put u = 0, an infinitely far
-    draw, in one of every few images.
-    """
-    dtype = torch.float32 if like.device.type == "mps" else torch.float64
-    u = torch.rand(like.shape, dtype=dtype, device=like.device, generator=generator)
-    u = u.clamp(min=torch.finfo(dtype).eps / 4)
+    """Independent draws log(u) - log(1 - u), u uniform on (0, 1), with shape, dtype and device of `like`."""
+    u = uniform_noise(like, generator)
     return (torch.log(u) - torch.log1p(-u)).to(like.dtype)

@@ -1,6 +1,7 @@
 """The contract of a pixel law: what a network's output for a pixel says about the levels of that pixel.
 
-Shape legend: N images, C channels, H rows, W columns, P raw network outputs a pixel, K levels a sub-pixel.
+Shape legend: N images, C channels, H rows, W columns, P raw network outputs a pixel, K levels a sub-pixel, Q numbers of
+noise a pixel.
 A sub-pixel is one channel of one pixel.
 """
 
@@ -12,6 +13,11 @@ from torch import Tensor
 
 SubPixelLaw = Callable[[Tensor], Tensor]
 """A function from values v_NCHW to the log-probability that each sub-pixel takes its value v."""
+
+GivenChannel = Callable[[int | slice, Tensor], Tensor]
+"""A function from channels, and what was drawn for them, to their values: what was drawn, or what is known."""
+
+ALL_CHANNELS = slice(None)
 
 
 class PixelLaw(ABC):
@@ -33,8 +39,8 @@ class PixelLaw(ABC):
     channels : number of channels C.
     levels : number of levels K of a sub-pixel; None for a density of real numbers.
 
-    A subclass supplies `n_parameters`, `_conditional`, `_mean`, `_sample` and `_entropy`; the public methods check
-    shapes, fix the dtype and are final.
+    A subclass supplies `n_parameters`, `n_noise`, `_conditional`, `_mean`, `_noise`, `_draw` and `_entropy`; the public
+    methods check shapes, fix the dtype and are final.
     """
 
     channels: int
@@ -45,6 +51,11 @@ class PixelLaw(ABC):
     def n_parameters(self) -> int:
         """P, the raw numbers this law needs for one pixel."""
 
+    @property
+    @abstractmethod
+    def n_noise(self) -> int:
+        """Q, the independent numbers of noise that make one pixel of a draw."""
+
     @abstractmethod
     def _conditional(self, parameters_NPHW: Tensor, x_NCHW: Tensor) -> SubPixelLaw:
         """The law of every sub-pixel given the channels of `x_NCHW` that come before it in the same pixel."""
@@ -53,7 +64,10 @@ class PixelLaw(ABC):
     def _mean(self, parameters_NPHW: Tensor) -> Tensor: ...
 
     @abstractmethod
-    def _sample(self, parameters_NPHW: Tensor, generator: torch.Generator | None) -> Tensor: ...
+    def _noise(self, like_NQHW: Tensor, generator: torch.Generator | None) -> Tensor: ...
+
+    @abstractmethod
+    def _draw(self, parameters_NPHW: Tensor, noise_NQHW: Tensor, given: GivenChannel) -> Tensor: ...
 
     @abstractmethod
     def _entropy(self, parameters_NPHW: Tensor, x_NCHW: Tensor) -> Tensor: ...
@@ -77,7 +91,39 @@ class PixelLaw(ABC):
 
         `generator` lives on the device of the parameters; None stands for torch's global one.
         """
-        return self._sample(self._checked_parameters(parameters_NPHW), generator)
+        parameters_NPHW = self._checked_parameters(parameters_NPHW)
+        n, _, height, width = parameters_NPHW.shape
+        return self.draw(parameters_NPHW, self.noise((n, height, width), parameters_NPHW, generator))
+
+    @torch.no_grad()
+    def noise(self, shape_NHW: tuple[int, int, int], like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """The randomness of a draw, NQHW, in the dtype and on the device of `like`; a law of its own, whatever the
+        parameters: Gumbel for what is chosen among alternatives, logistic or normal for what is located and scaled.
+        """
+        n, height, width = shape_NHW
+        return self._noise(torch.empty(n, self.n_noise, height, width, dtype=like.dtype, device=like.device), generator)
+
+    @torch.no_grad()
+    def draw(
+        self,
+        parameters_NPHW: Tensor,
+        noise_NQHW: Tensor,
+        x_NCHW: Tensor | None = None,
+        known_NCHW: Tensor | None = None,
+    ) -> Tensor:
+        """The x, NCHW, that this noise makes under these parameters: a function, and x ~ p(x | parameters) where the
+        noise comes from `noise`.
+
+        Noise times T gives the law at temperature T: logits / T, scales * T. Where `known_NCHW` is True the value of
+        `x_NCHW` is taken instead, and later channels of the pixel are drawn given it: x_c ~ p(x_c | x_<c, parameters).
+        """
+        if x_NCHW is None or known_NCHW is None:
+            return self._draw(self._checked_parameters(parameters_NPHW), noise_NQHW, lambda c, drawn: drawn)
+
+        def given(c: int | slice, drawn: Tensor) -> Tensor:
+            return torch.where(known_NCHW[:, c], x_NCHW[:, c].to(drawn.dtype), drawn)
+
+        return self._draw(self._checked_parameters(parameters_NPHW), noise_NQHW, given)
 
     def entropy(self, parameters_NPHW: Tensor, x_NCHW: Tensor) -> Tensor:
         """H_c = -E[log p(X_c | x_<c)], shape NCHW, in nats: X_c is random, the channels before it are those of x."""
@@ -109,11 +155,21 @@ def entropy_over_levels(law: SubPixelLaw, like_NCHW: Tensor, levels: int) -> Ten
     return entropy_NCHW
 
 
-def draw_index(logits: Tensor, dim: int, generator: torch.Generator | None) -> Tensor:
-    """Draw i with probability softmax(logits)_i along `dim`; the result has the shape of `logits` without `dim`."""
-    weights = logits.softmax(dim).movedim(dim, -1)
-    index = torch.multinomial(weights.reshape(-1, weights.shape[-1]), 1, generator=generator)
-    return index.reshape(weights.shape[:-1])
+def gumbel_noise(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Independent draws -log(-log u), u uniform on (0, 1): argmax_i(logit_i + noise_i) has the law softmax(logits)."""
+    return -torch.log(-torch.log(uniform_noise(like, generator))).to(like.dtype)
+
+
+def uniform_noise(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Independent draws, uniform on (0, 1), with the shape and device of `like`.
+
+    They are float64 where the device has it: the 2^24 values of a float32 would put u = 0, an infinitely far draw, in
+    one of every few images.
+    """
+    dtype = torch.float32 if like.device.type == "mps" else torch.float64
+    eps = torch.finfo(dtype).eps
+    u = torch.rand(like.shape, dtype=dtype, device=like.device, generator=generator)
+    return u.clamp(min=eps / 4, max=1 - eps / 2)
 
 
 def check_positive(**counts: int) -> None:

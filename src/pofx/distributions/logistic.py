@@ -10,7 +10,15 @@ import torch
 from torch import Tensor
 
 from pofx.distributions import grid
-from pofx.distributions.law import PixelLaw, SubPixelLaw, check_positive, draw_index, entropy_over_levels
+from pofx.distributions.law import (
+    ALL_CHANNELS,
+    GivenChannel,
+    PixelLaw,
+    SubPixelLaw,
+    check_positive,
+    entropy_over_levels,
+    gumbel_noise,
+)
 from pofx.distributions.logistic_mass import logistic_log_mass
 
 
@@ -40,10 +48,16 @@ class DiscretisedLogistic(PixelLaw):
     def _mean(self, parameters_NPHW: Tensor) -> Tensor:
         return grid.expected_level(*self._mean_and_log_scale(parameters_NPHW), self.levels, torch.sigmoid)
 
-    def _sample(self, parameters_NPHW: Tensor, generator: torch.Generator | None) -> Tensor:
-        mean_NCHW, log_scale_NCHW = self._mean_and_log_scale(parameters_NPHW)
-        noise_NCHW = grid.standard_logistic_noise(mean_NCHW, generator)
-        return grid.snapped(mean_NCHW, log_scale_NCHW, noise_NCHW, self.levels).long()
+    @property
+    def n_noise(self) -> int:
+        return self.channels
+
+    def _noise(self, like_NQHW: Tensor, generator: torch.Generator | None) -> Tensor:
+        return grid.standard_logistic_noise(like_NQHW, generator)
+
+    def _draw(self, parameters_NPHW: Tensor, noise_NQHW: Tensor, given: GivenChannel) -> Tensor:
+        x_NCHW = grid.snapped(*self._mean_and_log_scale(parameters_NPHW), noise_NQHW, self.levels).long()
+        return given(ALL_CHANNELS, x_NCHW)
 
     def _entropy(self, parameters_NPHW: Tensor, x_NCHW: Tensor) -> Tensor:
         return entropy_over_levels(self._conditional(parameters_NPHW, x_NCHW), x_NCHW, self.levels)
@@ -136,26 +150,37 @@ class DiscretisedLogisticMixture(PixelLaw):
         pi_NMHW = parts.logits_NMHW.softmax(1)
         return torch.stack([(pi_NMHW * expected_NMHW).sum(1) for expected_NMHW in expected], 1)
 
-    def _sample(self, parameters_NPHW: Tensor, generator: torch.Generator | None) -> Tensor:
-        """One component for the pixel, then channel after channel, each snapped before the next depends on it."""
+    @property
+    def n_noise(self) -> int:
+        return self.channels * (self.n_components + 1)
+
+    def _noise(self, like_NQHW: Tensor, generator: torch.Generator | None) -> Tensor:
+        like_NMHW, like_NCHW = like_NQHW.split([self.channels * self.n_components, self.channels], 1)
+        return torch.cat([gumbel_noise(like_NMHW, generator), grid.standard_logistic_noise(like_NCHW, generator)], 1)
+
+    def _draw(self, parameters_NPHW: Tensor, noise_NQHW: Tensor, given: GivenChannel) -> Tensor:
+        """Channel after channel: a component from w_k(x_<c), then x_c from it, snapped before the next depends on it.
+
+        That is the law of ONE component for the whole pixel, by its conditionals; drawn in this way it also holds where
+        channels before are known instead of drawn.
+        """
         parts = self._components(parameters_NPHW)
-        chosen_NHW = draw_index(parts.logits_NMHW, 1, generator)
-
-        def of_chosen(values_NQMHW: Tensor) -> Tensor:
-            index = chosen_NHW[:, None, None].expand(-1, values_NQMHW.shape[1], 1, -1, -1)
-            return values_NQMHW.gather(2, index).squeeze(2)
-
-        mean_NCHW = of_chosen(parts.mean_NCMHW)
-        log_scale_NCHW = of_chosen(parts.log_scale_NCMHW)
-        coefficient_NQHW = of_chosen(parts.coefficient_NQMHW)
-        noise_NCHW = grid.standard_logistic_noise(mean_NCHW, generator)
+        gumbel_NCMHW = noise_NQHW[:, : -self.channels].unflatten(1, (self.channels, self.n_components))
+        noise_NCHW = noise_NQHW[:, -self.channels :]
+        log_w_NMHW = parts.logits_NMHW
         levels: list[Tensor] = []
         for c in range(self.channels):
-            mean_NHW = mean_NCHW[:, c]
+            mean_NMHW, log_scale_NMHW = parts.mean_NCMHW[:, c], parts.log_scale_NCMHW[:, c]
             for j in range(c):
-                coefficient_NHW = coefficient_NQHW[:, _pair(c, j)]
-                mean_NHW = mean_NHW + coefficient_NHW * grid.rescaled(levels[j], self.levels)
-            levels.append(grid.snapped(mean_NHW, log_scale_NCHW[:, c], noise_NCHW[:, c], self.levels))
+                rescaled_N1HW = grid.rescaled(levels[j], self.levels).unsqueeze(1)
+                mean_NMHW = mean_NMHW + parts.coefficient_NQMHW[:, _pair(c, j)] * rescaled_N1HW
+            chosen_N1HW = (log_w_NMHW + gumbel_NCMHW[:, c]).argmax(1, keepdim=True)
+            mean_NHW, log_scale_NHW = (v.gather(1, chosen_N1HW).squeeze(1) for v in (mean_NMHW, log_scale_NMHW))
+            level_NHW = given(c, grid.snapped(mean_NHW, log_scale_NHW, noise_NCHW[:, c], self.levels))
+            if c + 1 < self.channels:
+                log_p_NMHW = logistic_log_mass(level_NHW.unsqueeze(1), mean_NMHW, log_scale_NMHW, self.levels)
+                log_w_NMHW = log_w_NMHW + log_p_NMHW
+            levels.append(level_NHW)
         return torch.stack(levels, 1).long()
 
     def _entropy(self, parameters_NPHW: Tensor, x_NCHW: Tensor) -> Tensor:

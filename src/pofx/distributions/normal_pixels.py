@@ -7,7 +7,14 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from pofx.distributions import grid
-from pofx.distributions.law import PixelLaw, SubPixelLaw, check_positive, entropy_over_levels
+from pofx.distributions.law import (
+    ALL_CHANNELS,
+    GivenChannel,
+    PixelLaw,
+    SubPixelLaw,
+    check_positive,
+    entropy_over_levels,
+)
 from pofx.distributions.numerics import HALF_LOG_2_PI, log_ndtr, log_ndtr_difference
 
 MIN_LOG_STD = -20.0  # of the density: far below the noise of any data, and (x - m)^2 / s^2 stays finite in float32
@@ -43,9 +50,16 @@ class Normal(PixelLaw):
     def _mean(self, parameters_NPHW: Tensor) -> Tensor:
         return self._mean_and_log_std(parameters_NPHW)[0]
 
-    def _sample(self, parameters_NPHW: Tensor, generator: torch.Generator | None) -> Tensor:
+    @property
+    def n_noise(self) -> int:
+        return self.channels
+
+    def _noise(self, like_NQHW: Tensor, generator: torch.Generator | None) -> Tensor:
+        return _standard_normal_noise(like_NQHW, generator)
+
+    def _draw(self, parameters_NPHW: Tensor, noise_NQHW: Tensor, given: GivenChannel) -> Tensor:
         mean_NCHW, log_std_NCHW = self._mean_and_log_std(parameters_NPHW)
-        return mean_NCHW + log_std_NCHW.exp() * _standard_normal_noise(mean_NCHW, generator)
+        return given(ALL_CHANNELS, mean_NCHW + log_std_NCHW.exp() * noise_NQHW)
 
     def _entropy(self, parameters_NPHW: Tensor, x_NCHW: Tensor) -> Tensor:
         """The differential entropy log s + log(2 pi e) / 2; it can be negative."""
@@ -83,10 +97,16 @@ class DiscretisedNormal(PixelLaw):
     def _mean(self, parameters_NPHW: Tensor) -> Tensor:
         return grid.expected_level(*self._mean_and_log_std(parameters_NPHW), self.levels, torch.special.ndtr)
 
-    def _sample(self, parameters_NPHW: Tensor, generator: torch.Generator | None) -> Tensor:
-        mean_NCHW, log_std_NCHW = self._mean_and_log_std(parameters_NPHW)
-        noise_NCHW = _standard_normal_noise(mean_NCHW, generator)
-        return grid.snapped(mean_NCHW, log_std_NCHW, noise_NCHW, self.levels).long()
+    @property
+    def n_noise(self) -> int:
+        return self.channels
+
+    def _noise(self, like_NQHW: Tensor, generator: torch.Generator | None) -> Tensor:
+        return _standard_normal_noise(like_NQHW, generator)
+
+    def _draw(self, parameters_NPHW: Tensor, noise_NQHW: Tensor, given: GivenChannel) -> Tensor:
+        x_NCHW = grid.snapped(*self._mean_and_log_std(parameters_NPHW), noise_NQHW, self.levels).long()
+        return given(ALL_CHANNELS, x_NCHW)
 
     def _entropy(self, parameters_NPHW: Tensor, x_NCHW: Tensor) -> Tensor:
         return entropy_over_levels(self._conditional(parameters_NPHW, x_NCHW), x_NCHW, self.levels)

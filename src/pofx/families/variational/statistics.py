@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pofx.distributions.surprise import SPREAD_NAMES, surprise_spread
 from pofx.families.variational import elbo
 from pofx.families.variational.module import VAEModule
 
@@ -17,9 +18,7 @@ STATISTIC_NAMES = (
     "kl",  # KL(q(z|x) || p(z)), nats
     "mean_norm",  # |mu|
     "deviation_norm",  # |sigma|
-    "surprise_deviation",  # standard deviation over sub-pixels of -log p(x_i|z)
-    "surprise_quantile_95",  # 95 % quantile over sub-pixels of -log p(x_i|z)
-    "surprise_mean_log",  # mean over sub-pixels of log(-log p(x_i|z))
+    *SPREAD_NAMES,  # of -log p(x_i|z) over sub-pixels
 )
 
 
@@ -37,18 +36,13 @@ def surprise_terms(module: VAEModule, x_NCHW: Tensor, codes: Tensor | None) -> t
 def typicality_statistics(module: VAEModule, x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
     """The statistics `STATISTIC_NAMES` of each image, (n, 7)."""
     surprise, _, mean_NL, log_variance_NL = surprise_terms(module, x_NCHW, codes)
-    terms = surprise.flatten(1).double()
-    # A density can exceed 1; the logarithm needs a positive number, and the floor keeps a mass of 1 finite.
-    positive = terms.clamp(min=1e-6)
-    return torch.stack(
+    of_latent = torch.stack(
         [
-            -terms.sum(dim=1),
+            -surprise.flatten(1).double().sum(dim=1),
             elbo.kl_divergence(mean_NL, log_variance_NL).double().sum(dim=1),
             mean_NL.double().norm(dim=1),
             torch.exp(0.5 * log_variance_NL.double()).norm(dim=1),
-            terms.std(dim=1, correction=0),
-            torch.quantile(terms, 0.95, dim=1),
-            positive.log().mean(dim=1),
         ],
         dim=1,
     )
+    return torch.cat([of_latent, surprise_spread(surprise)], dim=1)

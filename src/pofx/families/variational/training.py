@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from pofx.data.reader import ImageReader
+from pofx.data.reader import ImageReader, bounded_batches
 from pofx.engine.phase import Batch, LossTerms, Phase
 from pofx.families.variational import elbo
 from pofx.families.variational.module import VAEModule
@@ -14,8 +13,6 @@ from pofx.families.variational.reparameterization import reparameterize
 
 #: Upper limit of the gradient's norm, in nats a sub-pixel. Ordinary steps have 0.02 to 0.3: only leaps are cut short.
 CLIP_NORM = 1.0
-#: Held-out images that pass through the network together, and outputs of the network that they may have, at most.
-VALIDATION_CHUNK, VALIDATION_OUTPUTS = 512, 2**20
 
 
 def elbo_terms(
@@ -70,10 +67,7 @@ def validation_elbo(module: VAEModule, reader: ImageReader) -> float:
     """Mean ELBO of held-out images in nats, with the same noise at every call, so that epochs can be compared."""
     generator = torch.Generator(module.device).manual_seed(0)
     total = 0.0
-    spec = reader.image_format.spec
-    size = max(1, min(VALIDATION_CHUNK, VALIDATION_OUTPUTS // (spec.height * spec.width * module.n_outputs_a_pixel)))
-    for start in range(0, len(reader), size):
-        x_NCHW, codes = reader.batch(np.arange(start, min(start + size, len(reader))))
+    for x_NCHW, codes in bounded_batches(reader, module.n_outputs_a_pixel):
         noise = torch.randn(
             2, len(x_NCHW), module.latent_dim, generator=generator, dtype=module.dtype, device=module.device
         )
