@@ -18,9 +18,12 @@ test: lint
 test-slow: $(STAMP)
 	$(PYTEST) -n auto -m slow
 
-# The loop's overhead needs no data; the figures on MNIST take about 35 minutes and ../shared/data.
+# The loop's overhead and the loading need no data; the figures on MNIST take about 45 minutes and ../shared/data.
 bench: $(STAMP)
 	$(BIN)/python benchmarks/loop_overhead.py
+	$(BIN)/python benchmarks/loading.py
+	$(BIN)/pip install -q -e ".[bench]"
+	for arm in trainer likelihood; do $(BIN)/python benchmarks/training.py --arm $$arm || exit 1; done
 	for arm in baselines mlp convolutional; do $(BIN)/python benchmarks/variational.py binarized_mnist --arm $$arm || exit 1; done
 	for arm in baselines convolutional; do $(BIN)/python benchmarks/variational.py mnist --arm $$arm || exit 1; done
 

@@ -8,7 +8,7 @@ batch 256, Adam. ``trainer``: pythae's BaseTrainer against pofx's loop, five pai
 what it does by default, but nothing is held out. ``likelihood``: pythae's get_nll against
 `pofx.families.variational.bounds.importance_weighted_bound`, the same trained network; the two estimates stand beside.
 
-pythae is needed for this script alone: pip install pythae==0.1.2. Appends to ``results/training.csv``.
+pythae is needed for this script alone: pip install -e ".[bench]". Appends to ``results/training.csv``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ try:
     from pythae.models import VAE, VAEConfig
     from pythae.trainers import BaseTrainer, BaseTrainerConfig
 except ImportError:
-    sys.exit("this benchmark needs pythae: pip install pythae==0.1.2")
+    sys.exit('this benchmark needs pythae: pip install -e ".[bench]"')
 
 IMAGES, BATCH, EPOCHS, PAIRS = 20_000, 256, 2, 5
 SCORED, SAMPLES = 300, 5000

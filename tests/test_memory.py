@@ -6,13 +6,15 @@ import sys
 import numpy as np
 import pytest
 
-PROGRAM = """
-import resource, sys
+PROGRAM = r"""
+import re, sys
+from pathlib import Path
 import numpy as np
 import torch
 
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not getrusage: it remembers the process that started this one.
+    return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text()).group(1)) / 1024
 
 before = peak()
 import pofx
@@ -27,6 +29,7 @@ print(peak() - before)
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the system in Linux's way")
 @pytest.mark.parametrize("shape", [(28, 28), (32, 32, 3)])
 def test_a_hundred_thousand_images_take_less_than_500_mib(shape, tmp_path):
     """Peak memory above that of a process that has imported torch; the larger collection is 300 MiB itself."""
@@ -40,4 +43,4 @@ def test_a_hundred_thousand_images_take_less_than_500_mib(shape, tmp_path):
         [sys.executable, "-c", PROGRAM, tmp_path / "images.npy"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout) < 500
+    assert 50 < float(done.stdout) < 500

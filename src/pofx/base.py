@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from pofx.data.checking import check_labels, check_rows, check_shape, infer_format
 from pofx.data.images import ImageFormat, ImageSpec
 from pofx.data.reader import ImageReader
+from pofx.engine.counting import CountedWork
 from pofx.engine.devices import resolve_device
 from pofx.engine.loop import TrainingResult, train
 from pofx.engine.options import TrainingOptions
@@ -251,6 +252,16 @@ class GenerativeModel(BaseEstimator, ABC):
         Returns:
             Images like the ones the model was fitted to, in layout, dtype and levels.
         """
+        return self._sample(n_samples, y, random_state, self._draw)
+
+    def _sample(
+        self,
+        n_samples: int,
+        y: ArrayLike | None,
+        random_state: int | np.random.RandomState | None,
+        draw: Callable[[int, Tensor | None, torch.Generator], Tensor],
+    ) -> NDArray[Any]:
+        """Images by ``draw``, which has the signature of `_draw`, in chunks; see `sample`."""
         check_is_fitted(self)
         if not isinstance(n_samples, int | np.integer) or n_samples < 1:
             raise ValueError(f"n_samples must be an integer of at least 1, not {n_samples!r}")
@@ -264,11 +275,12 @@ class GenerativeModel(BaseEstimator, ABC):
         generator = torch.Generator(device).manual_seed(seed)
         drawn = []
         self.module_.to(device)
-        with torch.inference_mode():
+        with torch.inference_mode(), self._counted() as count:
             for start in range(0, n_samples, self._chunk_size):
                 n = min(self._chunk_size, n_samples - start)
                 part = None if codes is None else torch.from_numpy(codes[start : start + n]).to(device)
-                drawn.append(self._draw(n, part, generator).cpu().numpy())
+                drawn.append(draw(n, part, generator).cpu().numpy())
+                count(start + n, n_samples)
         return self._as_images(np.concatenate(drawn), rng)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -301,6 +313,10 @@ class GenerativeModel(BaseEstimator, ABC):
         """Images a chunk: fixed for a model, whatever is scored."""
         outputs = self.spec_.height * self.spec_.width * getattr(self.module_, "n_outputs_a_pixel", 1)
         return max(1, min(CHUNK, CHUNK_OUTPUTS // outputs))
+
+    def _counted(self) -> CountedWork:
+        """Shows how many images a call has done, if it takes longer than two seconds and ``verbose``."""
+        return CountedWork(type(self).__name__, "images", self.verbose)
 
     def _refuse_labels_unless_conditional(self, y: ArrayLike | None) -> None:
         if y is not None and not self._is_conditional:
@@ -339,7 +355,7 @@ class GenerativeModel(BaseEstimator, ABC):
         self.module_.to(device)
         size = self._chunk_size
         outputs: list[tuple[NDArray[np.float64], ...]] = []
-        with torch.inference_mode():
+        with torch.inference_mode(), self._counted() as count:
             for start in range(0, len(reader), size):
                 n = min(size, len(reader) - start)
                 # The last image fills up the last chunk.
@@ -348,6 +364,7 @@ class GenerativeModel(BaseEstimator, ABC):
                 result = function(x_NCHW.to(device), None if codes is None else codes.to(device))
                 parts = result if isinstance(result, tuple) else (result,)
                 outputs.append(tuple(part[:n].double().cpu().numpy() for part in parts))
+                count(start + n, len(reader))
         return tuple(np.concatenate(parts) for parts in zip(*outputs, strict=True))
 
     def _as_images(self, drawn_NCHW: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:

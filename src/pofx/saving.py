@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import warnings
 from pathlib import Path
 from typing import Any, get_args
 
@@ -189,8 +190,10 @@ def _require(holds: bool, what: str) -> None:
 
 
 def _untrained(estimator: Any, n_classes: int) -> torch.nn.Module:
-    module: torch.nn.Module = estimator._build_module(estimator.image_format_, n_classes).to(estimator._dtype_to_fit)
-    return module
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what there is to say about the parameters, the fit has said
+        module: torch.nn.Module = estimator._build_module(estimator.image_format_, n_classes)
+    return module.to(estimator._dtype_to_fit)
 
 
 def _json_value(name: str, value: Any, estimator: Any) -> Any:

@@ -1,26 +1,25 @@
-"""Sources: what comes out of each kind, and that nothing unreadable or odd is passed over in silence."""
+"""Sources that are no folders: what comes out of each, and that nothing damaged or odd is passed over in silence."""
 
 import io
+import os
+import struct
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFile
+from image_files import draw
+from PIL import Image
 
-from pofx.data.sources import SourceError, load_source
+from pofx.data import arrays as arrays_module
+from pofx.data.collection import Conversion
+from pofx.data.packed import Contents, PackedFileError, write_packed
+from pofx.data.sources import SOURCES, SourceError, load_source
 
 RNG = np.random.default_rng(0)
-
-
-def draw(path: Path, *, size: tuple[int, int] = (6, 4), mode: str = "L", **options: object) -> np.ndarray:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    bands = {"L": (), "RGB": (3,), "RGBA": (4,), "LA": (2,)}[mode]
-    pixels = RNG.integers(0, 256, (size[1], size[0], *bands), dtype=np.uint8)
-    Image.fromarray(pixels).save(path, **options)
-    return pixels
 
 
 # Names and arrays
@@ -128,174 +127,198 @@ def test_npz_that_is_not_understood(tmp_path: Path, arrays: dict, message: str) 
     assert "a.npz" in str(raised.value)
 
 
+def array_header(shape: tuple[int, ...], descr: object = "<f8", fortran: bool = False) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": descr, "fortran_order": fortran, "shape": shape})
+    return buffer.getvalue()
+
+
+def archive(path: Path, compression: int = zipfile.ZIP_STORED, **members: bytes) -> None:
+    with zipfile.ZipFile(path, "w", compression) as file:
+        for name, content in members.items():
+            file.writestr(f"{name}.npy", content)
+
+
 def test_damaged_numpy_files(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     np.save(buffer, np.zeros((5, 5)))
     np.savez(tmp_path / "whole.npz", x=RNG.random((9, 9)), y=np.zeros(9, int))
     whole = (tmp_path / "whole.npz").read_bytes()
-    huge = io.BytesIO()
-    np.lib.format.write_array_header_1_0(huge, {"descr": "<f8", "fortran_order": False, "shape": (10**9, 10**9)})
-    with zipfile.ZipFile(tmp_path / "huge.npz", "w") as archive:
-        archive.writestr("x.npy", huge.getvalue())
-    (tmp_path / "huge.npy").write_bytes(huge.getvalue())
     (tmp_path / "cut.npy").write_bytes(buffer.getvalue()[:-8])
+    (tmp_path / "longer.npy").write_bytes(buffer.getvalue() * 2)
     (tmp_path / "empty.npy").write_bytes(b"")
     (tmp_path / "text.npy").write_text("no array")
+    (tmp_path / "version3.npy").write_bytes(buffer.getvalue()[:6] + b"\3" + buffer.getvalue()[7:])
     (tmp_path / "cut.npz").write_bytes(whole[:-100])
     (tmp_path / "flipped.npz").write_bytes(whole[:300] + bytes([whole[300] ^ 1]) + whole[301:])
     (tmp_path / "array.npz").write_bytes(buffer.getvalue())
     np.save(tmp_path / "pickled.npy", np.array([[{}]], dtype=object))
     np.savez(tmp_path / "pickled.npz", x=np.array([[{}]], dtype=object))
+    np.savez(tmp_path / "pickled_labels.npz", x=np.zeros((1, 2, 2)), y=np.array([{}], dtype=object))
     (tmp_path / "whole.npz").rename(tmp_path / "archive.npy")
+    os.mkfifo(tmp_path / "pipe.npy")
+    os.mkfifo(tmp_path / "pipe.npz")
     for path in tmp_path.iterdir():
-        with pytest.raises(SourceError, match=path.name.replace(".", r"\.")):
+        with pytest.raises(SourceError, match=path.name.replace(".", r"\.")) as raised:
             load_source(path)
+        if path.name.startswith("pickled"):
+            assert "it holds Python objects, which are never loaded" in str(raised.value)
+        if path.name == "array.npz":
+            assert "rename it to end in .npy" in str(raised.value)
 
 
-# Folders
+@pytest.mark.parametrize("shape", [(10**9, 10**9), (2**31, 2**31), (-1, 5), (10**5, 10**5, 0, 3), (2, 3)])
+def test_a_header_that_claims_other_sizes_than_there_are_bytes_is_refused_unread(
+    tmp_path: Path, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("open_memmap", "read_array"):
+        monkeypatch.setattr(np.lib.format, name, lambda *_, **__: pytest.fail("memory was taken"))
+    content = array_header(shape) + bytes(40)
+    (tmp_path / "a.npy").write_bytes(content)
+    archive(tmp_path / "a.npz", x=content)
+    for name in ("a.npy", "a.npz"):
+        with pytest.raises(SourceError, match=r"it should hold an array of shape .* but has 40 bytes"):
+            load_source(tmp_path / name)
 
 
-def test_a_flat_folder_sorted_by_name(tmp_path: Path) -> None:
-    images = {name: draw(tmp_path / name) for name in ("c.bmp", "a.PNG", "b.tif")}
-    (tmp_path / "notes.txt").write_text("ignored")
-    (tmp_path / "Thumbs.db").write_bytes(b"ignored")
-    (tmp_path / ".hidden.xyz").write_bytes(b"ignored")
-    (tmp_path / ".git").mkdir()
-    (tmp_path / ".git" / "index").write_bytes(b"ignored")
-    collection = load_source(tmp_path)
-    assert collection.names == ("a.PNG", "b.tif", "c.bmp")
-    assert np.array_equal(collection.images, [images[name] for name in collection.names])
-    assert collection.images.shape == (3, 4, 6)
-    assert collection.labels is None
-    assert collection.label_names is None
+def test_a_header_without_an_end_is_refused_unread(tmp_path: Path) -> None:
+    content = np.lib.format.magic(2, 0) + struct.pack("<I", 2**32 - 1) + b" " * 10**7
+    (tmp_path / "a.npy").write_bytes(content)
+    archive(tmp_path / "a.npz", zipfile.ZIP_DEFLATED, x=content)
+    for name in ("a.npy", "a.npz"):
+        tracemalloc.start()
+        with pytest.raises(SourceError, match="EOF"):
+            load_source(tmp_path / name)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 10**6
 
 
-def test_sub_folders_are_classes(tmp_path: Path) -> None:
-    for name in ("dog/1.png", "cat/2.png", "cat/deeper/1.png", "bird/1.png"):
-        draw(tmp_path / name, mode="RGB")
-    collection = load_source(str(tmp_path))
-    assert collection.names == ("bird/1.png", "cat/2.png", "cat/deeper/1.png", "dog/1.png")
-    assert collection.labels.tolist() == [0, 1, 1, 2]
-    assert collection.label_names == ("bird", "cat", "dog")
-    assert collection.images.shape == (4, 4, 6, 3)
-    draw(tmp_path / "beside.png", mode="RGB")
-    assert load_source(tmp_path).labels is None
+def test_a_member_larger_than_memory_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive(tmp_path / "bomb.npz", zipfile.ZIP_DEFLATED, x=array_header((1000, 1000), "|u1") + bytes(10**6))
+    assert (tmp_path / "bomb.npz").stat().st_size < 2000
+    assert load_source(tmp_path / "bomb.npz").images.shape == (1000, 1000)
+    monkeypatch.setattr(arrays_module, "_memory_bytes", lambda: 10**6)
+    monkeypatch.setattr(np.lib.format, "read_array", lambda *_, **__: pytest.fail("memory was taken"))
+    with pytest.raises(SourceError, match="it takes 1000128 bytes, and the memory of this machine is 1000000"):
+        load_source(tmp_path / "bomb.npz")
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp", "ppm"])
-def test_each_format_is_read(tmp_path: Path, suffix: str) -> None:
-    exact = draw(tmp_path / f"a.{suffix}", mode="RGB", **({"lossless": True} if suffix == "webp" else {}))
-    images = load_source(tmp_path).images
-    assert images.shape[1:] == exact.shape
-    if suffix not in ("jpg", "jpeg"):
-        assert np.array_equal(images[0], exact)
+def test_memory_that_runs_out_is_an_error_of_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez(tmp_path / "a.npz", x=np.zeros((2, 2)))
+
+    def no_memory(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(np.lib.format, "read_array", no_memory)
+    with pytest.raises(SourceError, match="the array x cannot be read: MemoryError"):
+        load_source(tmp_path / "a.npz")
 
 
-def test_gif_is_read_where_it_is_gray_and_refused_where_it_has_a_palette(tmp_path: Path) -> None:
-    gray = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    Image.fromarray(gray).save(tmp_path / "a.gif")
-    assert np.array_equal(load_source(tmp_path).images[0], gray)
-    draw(tmp_path / "a.gif", mode="RGB")
-    with pytest.raises(SourceError, match="mode 'P'"):
-        load_source(tmp_path)
+def test_the_memory_of_this_machine_is_known_where_the_system_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (arrays_module._memory_bytes() or 0) > 2**28
+    monkeypatch.delattr(os, "sysconf")
+    assert arrays_module._memory_bytes() is None
 
 
-def test_one_bit_images_have_two_levels(tmp_path: Path) -> None:
-    pixels = RNG.random((4, 6)) < 0.5
-    Image.fromarray(pixels).save(tmp_path / "a.png")
-    images = load_source(tmp_path).images
-    assert images.dtype == bool
-    assert np.array_equal(images[0], pixels)
+def test_compression_that_numpy_does_not_use_is_refused(tmp_path: Path) -> None:
+    archive(tmp_path / "a.npz", zipfile.ZIP_LZMA, x=array_header((2, 2)) + bytes(32))
+    with pytest.raises(SourceError, match="the array x cannot be read: it is compressed in a way"):
+        load_source(tmp_path / "a.npz")
 
 
-def test_a_photograph_is_turned_as_it_says(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6  # orientation: the first row is the right side
-    pixels = draw(tmp_path / "a.png", exif=exif)
-    assert np.array_equal(load_source(tmp_path).images[0], np.rot90(pixels, -1))
+# Packed files
 
 
-@pytest.mark.parametrize(("size", "mode"), [((6, 5), "L"), ((4, 6), "L"), ((6, 4), "RGB")])
-def test_an_odd_image_is_named(tmp_path: Path, size: tuple[int, int], mode: str) -> None:
-    draw(tmp_path / "a.png")
-    draw(tmp_path / "b.png")
-    draw(tmp_path / "odd.png", size=size, mode=mode)
-    with pytest.raises(SourceError, match=r"odd\.png is 8-bit .*a\.png, is 8-bit gray of 6x4 pixels"):
-        load_source(tmp_path)
+def test_a_packed_file_is_opened_by_its_suffix(tmp_path: Path) -> None:
+    images = RNG.integers(0, 256, (3, 4, 4), dtype=np.uint8)
+    write_packed(tmp_path / "a.packed", [images], lambda: Contents(256))
+    collection = load_source(tmp_path / "a.packed")
+    assert np.array_equal(collection.images, images)
+    assert collection.levels == 256
+    (tmp_path / "b.packed").write_bytes(b"nothing")
+    with pytest.raises(PackedFileError):
+        load_source(tmp_path / "b.packed")
 
 
-@pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_other_modes_are_refused(tmp_path: Path, mode: str) -> None:
-    draw(tmp_path / "a.png", mode=mode)
-    with pytest.raises(SourceError, match=rf"a\.png has Pillow's mode '{mode}'"):
-        load_source(tmp_path)
+# Another size
 
 
-def test_damaged_images_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)  # whatever the program around it chose
-    draw(tmp_path / "a.png", size=(64, 64))
-    whole = (tmp_path / "a.png").read_bytes()
-    draw(tmp_path / "x.jpg", size=(64, 64))
-    jpeg = (tmp_path / "x.jpg").read_bytes()
-    (tmp_path / "x.jpg").unlink()
-    other = io.BytesIO()  # a format that Pillow reads, but whose suffix is not among the sources'
-    Image.new("L", (64, 64)).save(other, "PCX")
-    for name, content in {
-        "cut.png": whole[:-500],
-        "cut.jpg": jpeg[: len(jpeg) // 2],
-        "empty.png": b"",
-        "text.png": b"no image",
-        "flipped.png": whole[:200] + bytes([whole[200] ^ 1]) + whole[201:],
-        "other.png": other.getvalue(),
-    }.items():
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(SourceError, match=name.replace(".", r"\.") + " cannot be read"):
-            load_source(tmp_path)
-        (tmp_path / name).unlink()
-    assert ImageFile.LOAD_TRUNCATED_IMAGES
-    assert len(load_source(tmp_path)) == 1
+@pytest.mark.parametrize("bands", [(), (1,), (2,), (3,), (5,)])
+def test_arrays_of_uint8_are_resampled(bands: tuple[int, ...]) -> None:
+    images = RNG.integers(0, 256, (3, 8, 12, *bands), dtype=np.uint8)
+    heard: list[tuple[int, int]] = []
+    collection = load_source(images, size=(4, 4), progress=lambda done, n: heard.append((done, n)))
+    assert collection.images.shape == (3, 4, 4, *bands)
+    for image, resampled in zip(images.reshape(3, 8, 12, -1), collection.images.reshape(3, 4, 4, -1), strict=True):
+        for channel in range(image.shape[2]):
+            plane = Image.fromarray(np.ascontiguousarray(image[:, 2:10, channel]))
+            assert np.array_equal(resampled[..., channel], plane.resize((4, 4), Image.Resampling.LANCZOS))
+    assert collection.conversions == (
+        Conversion("cut to the shape 1:1 first", 3, "image 0"),
+        Conversion("resampled to 4x4 (Lanczos)", 3, "image 0"),
+    )
+    assert heard == [(1, 3), (2, 3), (3, 3)]
 
 
-@pytest.mark.parametrize("limit", [3000, 1500])  # Pillow warns beyond the limit and refuses beyond twice the limit
-def test_too_many_pixels_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
-    draw(tmp_path / "big.png", size=(64, 64))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
-    with pytest.raises(SourceError, match=r"big\.png cannot be read: Image size"):
-        load_source(tmp_path)
+def test_files_are_resampled_with_their_labels(tmp_path: Path) -> None:
+    images = RNG.integers(0, 256, (3, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", x=images, y=[1, 2, 3])
+    np.save(tmp_path / "a.npy", images)
+    write_packed(tmp_path / "a.packed", [images], lambda: Contents(256))
+    for name in ("a.npz", "a.npy", "a.packed"):
+        assert np.array_equal(load_source(tmp_path / name, size=(4, 4)).images, load_source(images, size=(4, 4)).images)
+    assert load_source(tmp_path / "a.npz", size=(4, 4)).labels.tolist() == [1, 2, 3]
 
 
-def test_several_frames_are_refused(tmp_path: Path) -> None:
-    frames = [Image.new("L", (6, 4), value) for value in (0, 255)]
-    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    with pytest.raises(SourceError, match="2 frames"):
-        load_source(tmp_path)
+def test_rows_are_square_images_where_they_can_be() -> None:
+    rows = RNG.integers(0, 256, (3, 64), dtype=np.uint8)
+    assert np.array_equal(load_source(rows, size=(4, 4)).images, load_source(rows.reshape(3, 8, 8), size=(4, 4)).images)
+    assert load_source(rows, size=(8, 8)).images is rows
+    with pytest.raises(SourceError, match="rows of 65 numbers have no height and width"):
+        load_source(np.zeros((3, 65), np.uint8), size=(4, 4))
 
 
-def test_files_that_are_no_images_are_named(tmp_path: Path) -> None:
-    draw(tmp_path / "a.png")
-    (tmp_path / "film.mp4").write_bytes(b"")
-    with pytest.raises(SourceError, match=r"film\.mp4 is not an image"):
-        load_source(tmp_path)
-    (tmp_path / "film.mp4").unlink()
-    (tmp_path / "broken.png").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(SourceError, match=r"broken\.png is not a file"):
-        load_source(tmp_path)
+@pytest.mark.parametrize("dtype", [bool, np.int64, np.float32, np.uint16])
+def test_only_shades_are_resampled(dtype: type) -> None:
+    images = np.ones((2, 4, 4), dtype)
+    assert load_source(images, size=(4, 4)).images is images
+    with pytest.raises(
+        SourceError, match=f"cannot be resampled to 2x2: they are {np.dtype(dtype)}, and only for uint8"
+    ):
+        load_source(images, size=(2, 2))
 
 
-def test_linked_folders_are_followed_but_not_in_circles(tmp_path: Path) -> None:
-    draw(tmp_path / "elsewhere" / "a.png")
-    (tmp_path / "here").mkdir()
-    (tmp_path / "here" / "cat").symlink_to(tmp_path / "elsewhere")
-    assert load_source(tmp_path / "here").label_names == ("cat",)
-    (tmp_path / "here" / "circle").symlink_to(tmp_path / "here")
-    with pytest.raises(SourceError, match="circle is a link to a folder that it lies in"):
-        load_source(tmp_path / "here")
+def test_levels_are_not_resampled(tmp_path: Path) -> None:
+    images = RNG.integers(0, 2, (2, 4, 4), dtype=np.uint8)
+    with pytest.raises(SourceError, match="their values are 2 levels and not shades"):
+        load_source(images, size=(2, 2))
+    write_packed(tmp_path / "a.packed", [images * 9], lambda: Contents(16))
+    with pytest.raises(SourceError, match="their values are 16 levels and not shades"):
+        load_source(tmp_path / "a.packed", size=(2, 2))
 
 
-def test_a_folder_without_images(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("only this")
-    with pytest.raises(SourceError, match="no images"):
-        load_source(tmp_path)
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5, 6), (2, 3, 9, 9), (0, 4, 4), (2, 0, 4), (2, 4, 4, 0)])
+def test_arrays_that_are_no_images_are_not_resampled(shape: tuple[int, ...]) -> None:
+    with pytest.raises(SourceError):
+        load_source(np.zeros(shape, np.uint8), size=(2, 2))
+
+
+def test_too_much_for_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = RNG.integers(0, 256, (2, 4, 4), dtype=np.uint8)
+
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("pofx.data.resampling.np.empty", no_memory)
+    with pytest.raises(SourceError, match="memory cannot hold 2 images of 2x2"):
+        load_source(images, size=(2, 2))
+
+
+@pytest.mark.parametrize("size", [(0, 4), 4, "32"])
+def test_odd_sizes_are_refused(size: object) -> None:
+    with pytest.raises(SourceError, match=r"size must be \(height, width\) in pixels"):
+        load_source("digits", size=size)  # type: ignore[arg-type]
 
 
 # Anything else
@@ -330,3 +353,13 @@ def test_a_single_file_is_no_source(tmp_path: Path) -> None:
     draw(tmp_path / "a.png")
     with pytest.raises(SourceError, match="A source can be"):
         load_source(tmp_path / "a.png")
+
+
+def test_errors_is_raise_or_skip() -> None:
+    with pytest.raises(SourceError, match="errors must be 'raise' or 'skip', not None"):
+        load_source("digits", errors=None)  # type: ignore[arg-type]
+
+
+def test_the_list_of_sources_names_every_kind() -> None:
+    for kind in ("digits", "a folder", ".npy", ".npz", ".packed", "openml:NAME@VERSION", "openml:ID", "an array"):
+        assert kind in SOURCES

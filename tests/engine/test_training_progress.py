@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
 
 import pytest
 from engine_toys import Toy
@@ -14,7 +15,9 @@ STATUS = Status(2, 10, {"loss": 1.2345678, "kl": 0.5}, -3.25, 1234.0, 3725.0, 0.
 
 
 def test_status_text() -> None:
-    assert STATUS.text() == "epoch 2/10 · loss 1.235 · kl 0.5 · held-out -3.25 · 1.23e+03 images/s · 1:02:05 left"
+    assert STATUS.text() == "epoch 2/10 · 1:02:05 left · held-out -3.25 · 1.23e+03 images/s · loss 1.235 · kl 0.5"
+    first = replace(STATUS, terms={}, held_out_score=None, images_per_second=0.0)
+    assert first.text() == "epoch 2/10 · 1:02:05 left"
 
 
 def test_plain_lines_come_every_half_minute(

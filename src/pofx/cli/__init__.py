@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
 
 import pofx
+from pofx.cli.messages import explain, misunderstood
+from pofx.cli.output import OutputConsole, abandon_stdout, printable_streams
 
 HELP = """The probability of an image under a collection of images, and what follows from it.
 
-A SOURCE of images is `digits` (a set that comes along), a folder of image files, or a `.npy` or `.npz` file.
+A SOURCE of images is `digits` (a set that comes along), a folder of image files, a `.npy`, `.npz` or `.packed` file, or
+`openml:NAME`.
 
-Begin with `pofx demo`. Any command with `--help` tells its options; `--traceback` shows where an error came from.
+Begin with `pofx demo`. Any command with `--help` tells its options and shows an example; `--traceback` shows where an
+error came from.
 """
 
 #: Name -> (function to import, help). The order is that of the help page.
@@ -22,47 +28,69 @@ COMMANDS = {
     "score": ("pofx.cli.score:score", "Tell log p(x) of each image of a source."),
     "sample": ("pofx.cli.sample:sample", "Draw new images from a model."),
     "reconstruct": ("pofx.cli.reconstruct:reconstruct", "Show images beside what a model makes of them."),
-    "info": ("pofx.cli.info:info", "Tell what a model file holds and where it comes from."),
+    "prepare": ("pofx.cli.prepare:prepare", "Pack a source of images into one file that is read quickly."),
+    "info": ("pofx.cli.info:info", "Tell what a model file or a packed file holds and where it comes from."),
 }
+COMPLETION = "--install-completion"
 
 
-def build_app() -> App:
-    """The application with all its commands, none of them imported yet."""
-    app = App(name="pofx", help=HELP, help_format="markdown", version=pofx.__version__, result_action="return_value")
-    for name, (target, text) in COMMANDS.items():
+def build_app(called: str | None = None) -> App:
+    """The application with all its commands, none of them imported yet.
+
+    Args:
+        called: the command that is going to be called; it then says in its own words what it does.
+    """
+    app = App(
+        name="pofx",
+        help=HELP,
+        help_format="markdown",
+        version=pofx.__version__,
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
+    for position, (name, (target, text)) in enumerate(COMMANDS.items()):
         # `fit` reads its options itself, for they depend on the model, and `--help` with them.
         own_help: dict[str, list[str]] = {"help_flags": []} if name == "fit" else {}
-        app.command(target, name=name, help=text, **own_help)
+        app.command(target, name=name, help=None if name == called else text, sort_key=position, **own_help)
+    app.command(
+        "pofx.cli.completion:install",
+        name=COMPLETION,
+        help=None if called == COMPLETION else "Let the shell complete commands and options, and exit.",
+    )
     return app
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status: 0 done, 1 failed, 2 not understood, 130 interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     traceback = "--traceback" in arguments
     if traceback:
         arguments.remove("--traceback")
-    try:
-        build_app()(arguments)
-    except KeyboardInterrupt:
-        print("pofx: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader (head, say) has seen enough.
-        sys.stderr.close()
-        return 0
-    except SystemExit as error:
-        # rich ends a program whose output nobody reads with 1; cyclopts one it does not understand with 2.
-        return 2 if error.code not in (0, 1, None) else 0
-    except (ValueError, OSError, KeyError, TypeError, FloatingPointError, MemoryError) as error:
-        if traceback:
-            raise
-        text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-        if isinstance(error, FileNotFoundError) and error.filename:
-            text = f"{error.filename} does not exist"
-        print(f"pofx: {text or type(error).__name__}", file=sys.stderr)
-        return 1
+    with printable_streams():
+        try:
+            app = build_app(called=arguments[0] if arguments else None)
+            app(arguments, console=OutputConsole(wrapped=True), print_error=False, exit_on_error=False)
+            if sys.stdout is not None:
+                sys.stdout.flush()  # here, where what goes wrong with it can still be said
+        except KeyboardInterrupt:
+            return _failed("interrupted", 130)
+        except BrokenPipeError:
+            # The reader (head, say) has seen enough.
+            abandon_stdout()
+        except Exception as error:
+            if traceback:
+                raise
+            if isinstance(error, CycloptsError):
+                known = [word for word in arguments[:1] if word in (*COMMANDS, COMPLETION)]
+                return _failed(misunderstood(error, " ".join(["pofx", *known])), 2)
+            return _failed(explain(error), 1)
     return 0
+
+
+def _failed(message: str, status: int) -> int:
+    with suppress(OSError):  # nobody reads stderr either
+        print(f"pofx: {message}", file=sys.stderr, flush=True)
+    return status
 
 
 def run() -> None:

@@ -25,17 +25,19 @@ def demo(
 
     The images are scikit-learn's: 1,797 digits of 8 x 8 pixels in 17 shades of gray, of which one in five is set aside
     to measure with.
+
+    Example: `pofx demo -o out/demo`
     """
-    from rich.console import Console
     from sklearn.model_selection import train_test_split
 
     import pofx
+    from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_density_table, print_feature_table
     from pofx.evaluation.densities import density_table
     from pofx.evaluation.features import feature_table
 
     output.mkdir(parents=True, exist_ok=True)
-    console = Console(markup=False)
+    console = OutputConsole()
     digits = pofx.load_source("digits")
     train, test, train_labels, test_labels = train_test_split(
         digits.images, digits.labels, test_size=0.2, random_state=seed, stratify=digits.labels

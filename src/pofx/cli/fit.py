@@ -2,135 +2,131 @@
 
 from __future__ import annotations
 
-import inspect
 import re
+import shlex
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from pofx import registry
-from pofx.cli.options import Source, Split, writable
+from pofx.cli.fit_config import filler, read_config
+from pofx.cli.fit_options import command_for
+from pofx.cli.options import NONE, Errors, parse_size, writable
+from pofx.cli.output import OutputConsole
 
-#: Parameters of the constructor that the command line says in its own words.
-RENAMED = {"random_state": "seed"}
+HELP = """Fit a model ({model}) to a source of images and save it.
+
+While it runs, its state is kept in a folder beside the model file: if it is killed, the same command with `--resume`
+goes on from there. The first Ctrl-C ends it early with the best model so far. Where a text below says None, write
+`none`.
+
+Example: `pofx fit photos/ -o photos.pofx --size 32 --max-minutes 10`
+"""
 
 
 def fit(
     *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
-    model: Annotated[str, Parameter(help="The family of models.")] = "vae",
+    model: Annotated[str | None, Parameter(help="The family of models.")] = None,
+    config: Annotated[Path | None, Parameter(help="A YAML file of options.")] = None,
 ) -> None:
     """Fit a model to a source of images and save it."""
+    options = {} if config is None else read_config(config)
+    name = model or options.get("model", "vae")
     app = App(
         name="pofx fit",
-        help=f"Fit a model ({model}) to a source of images and save it.",
+        help=HELP.format(model=name),
+        help_format="markdown",
         version_flags=[],
+        suppress_keyboard_interrupt=False,
+        group_commands=Group("Help", show=False),
         result_action="return_value",
+        # The family is known by now, also where the file names it.
+        config=() if config is None else filler(config, options | {"model": name}),
     )
-    app.default(_command_for(model))
-    app(list(tokens))
+    try:
+        command = command_for(name, run)
+    except KeyError as error:
+        raise CycloptsError(msg=error.args[0]) from error
+    app.default(command)
+    app(list(tokens), console=OutputConsole(wrapped=True), print_error=False, exit_on_error=False)
 
 
-def _command_for(name: str) -> Any:
-    """A function whose signature has an option for each parameter of the family's constructor."""
-    cls: Any = registry.family(name)
-    texts = parameter_help(cls)
-    own = [
-        _option(
-            RENAMED.get(parameter.name, parameter.name),
-            Annotated[_annotation(cls, parameter), Parameter(help=texts.get(parameter.name, ""))],
-            default=True if parameter.name == "verbose" else parameter.default,
-        )
-        for parameter in list(inspect.signature(cls.__init__).parameters.values())[1:]
-    ]
-
-    defaults = {option.name: option.default for option in own}
-
-    def command(source: str, *, output: Path, model: str = name, split: str | None = None, **given: Any) -> None:
-        _fit(registry.family(model), source, output, split, defaults | given)
-
-    families = Literal[tuple(registry.family_names())]  # type: ignore[valid-type]
-    first = [
-        _option("source", Source, kind=inspect.Parameter.POSITIONAL_ONLY),
-        _option("output", Annotated[Path, Parameter(name=["--output", "-o"], help="The model file to write (.pofx).")]),
-        _option(
-            "model",
-            Annotated[families, Parameter(help="The family of models; the options below are its own.")],
-            default=name,
-        ),
-        _option("split", Split, default=None),
-    ]
-    command.__signature__ = inspect.Signature([*first, *own])  # type: ignore[attr-defined]
-    command.__annotations__ = {option.name: option.annotation for option in [*first, *own]}
-    return command
-
-
-def _option(
-    name: str,
-    annotation: Any,
+def run(
     *,
-    default: Any = inspect.Parameter.empty,
-    kind: Any = inspect.Parameter.KEYWORD_ONLY,
-) -> inspect.Parameter:
-    return inspect.Parameter(name, kind, default=default, annotation=annotation)
-
-
-def _fit(cls: Any, source: str, output: Path, split: str | None, parameters: dict[str, Any]) -> None:
-    from rich.console import Console
-
-    from pofx.cli.show import print_density_table
-    from pofx.data.sources import load_source
+    source: str,
+    output: Path,
+    model: str,
+    split: str | None,
+    size: str | None,
+    errors: Errors,
+    config: Path | None,
+    resume: bool,
+    **parameters: Any,
+) -> None:
+    """Fit with all options given; those of ``parameters`` are the model's."""
+    from pofx.cli.fit_state import check_state, remove_state, state_folder
+    from pofx.cli.loading import load_images
+    from pofx.cli.show import print_density_table, print_left_out
     from pofx.evaluation.densities import held_out_table
 
     output = writable(output, ".pofx")
-    parameters["random_state"] = parameters.pop("seed")
-    if parameters["image_shape"] is not None:
-        parameters["image_shape"] = parse_shape(parameters["image_shape"])
-    collection = load_source(source, split=split)
+    folder = state_folder(output, parameters["checkpoint_dir"])
+    parameters |= {"random_state": parameters.pop("seed"), "checkpoint_dir": folder}
+    parameters["image_shape"] = parse_shape(parameters["image_shape"])
+    check_state(folder, resume=resume)
+    collection = load_images(source, split=split, size=size, errors=errors, verbose=parameters["verbose"])
+    if parameters["levels"] is None:
+        parameters["levels"] = collection.levels
     if parameters["conditional"] and collection.labels is None:
         raise ValueError(f"--conditional needs labels, and {collection.origin} has none (sub-folders give labels)")
-    model = cls(**parameters).fit(collection.images, collection.named_labels if parameters["conditional"] else None)
-    model.save(output)
-    console = Console()
-    console.print(
-        f"{cls.__name__} fitted to {len(collection):,} images of {model.spec_} in "
-        f"{model.provenance_['minutes']:.1f} minutes ({model.n_epochs_} epochs, ended by {model.stopped_by_})."
+    estimator: Any = registry.family(model)
+    try:
+        fitted = estimator(**parameters).fit(
+            collection.images, collection.named_labels if parameters["conditional"] else None
+        )
+    finally:
+        with suppress(OSError):
+            folder.rmdir()  # if nothing was kept in it yet
+    # What it takes to load the same images again.
+    given = {
+        "split": split,
+        "size": size if parse_size(size) else None,
+        "errors": errors if errors != "raise" else None,
+    }
+    fitted.provenance_["source"] = shlex.join(
+        [str(source), *(word for name, value in given.items() if value for word in (f"--{name}", value))]
     )
-    table = held_out_table(model, collection.images)
+    fitted.save(output)
+    interrupted = fitted.stopped_by_ == "interrupt"
+    if not interrupted:
+        remove_state(folder)
+    console = OutputConsole()
+    console.print(
+        f"{estimator.__name__} fitted to {len(collection):,} images of {fitted.spec_} in "
+        f"{_in_words(fitted.provenance_['minutes'])} ({fitted.n_epochs_} epochs, ended by {fitted.stopped_by_})."
+    )
+    table = held_out_table(fitted, collection.images)
     if table is not None:
         print_density_table(console, table)
-    print(f"Written: {output}")
+    print_left_out(console, collection.skipped, collection.conversions)
+    if interrupted:
+        console.print(
+            f"Interrupted: this is the best model so far. The same command with --resume goes on (from {folder}).",
+            soft_wrap=True,
+        )
+    console.print(f"Written: {output}", soft_wrap=True)
 
 
-def parse_shape(text: str) -> tuple[int, ...]:
-    """28x28 or 32x32x3 -> a tuple; ValueError for anything else."""
+def parse_shape(text: str | None) -> tuple[int, ...] | None:
+    """28x28 or 32x32x3 -> a tuple; None, also in words; ValueError for anything else."""
+    if text is None or text.lower() in NONE:
+        return None
     if not re.fullmatch(r"\d+x\d+(x\d+)?", text):
         raise ValueError(f"--image-shape is written 28x28 or 32x32x3, not {text!r}")
     return tuple(int(part) for part in text.split("x"))
 
 
-def parameter_help(cls: type) -> dict[str, str]:
-    """Parameter name -> its text under ``Args:`` in the docstring of the class."""
-    text = inspect.getdoc(cls) or ""
-    block = re.search(r"^Args:\n((?: .*\n|\n)+)", text + "\n", flags=re.MULTILINE)
-    entries = re.split(r"^    (?=\S)", block.group(1), flags=re.MULTILINE) if block else []
-    pairs = (entry.split(": ", 1) for entry in entries if ": " in entry)
-    return {name.strip(): " ".join(help_text.split()) for name, help_text in pairs}
-
-
-def _annotation(cls: Any, parameter: inspect.Parameter) -> Any:
-    """The type of an option, from the constructor's annotation and the values that validation allows."""
-    if parameter.name == "image_shape":
-        return str | None
-    if parameter.name == "random_state":
-        return int | None
-    if parameter.name == "checkpoint_dir":
-        return Path | None
-    choices = [
-        sorted(constraint.options)
-        for constraint in cls._parameter_constraints.get(parameter.name, [])
-        if hasattr(constraint, "options")
-    ]
-    if choices:
-        return Literal[tuple(choices[0])]
-    return inspect.get_annotations(cls.__init__, eval_str=True)[parameter.name]
+def _in_words(minutes: float) -> str:
+    return f"{60 * minutes:.1f} seconds" if minutes < 2 else f"{minutes:.1f} minutes"

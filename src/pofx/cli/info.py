@@ -1,27 +1,62 @@
-"""``pofx info``: what a model file holds."""
+"""``pofx info``: what a model file or a packed file holds."""
 
 from __future__ import annotations
 
-from pofx.cli.options import ModelPath
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+from cyclopts import Parameter
 
-def info(model: ModelPath) -> None:
-    """Tell what a model file holds and where it comes from."""
+if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
+    from pofx.base import GenerativeModel
+
+#: Classes that are listed by name, at most.
+LISTED_CLASSES = 20
+
+
+def info(
+    file: Annotated[Path, Parameter(help="A model file that `pofx fit` wrote, or a .packed file of `pofx prepare`.")],
+    /,
+    *,
+    config: Annotated[
+        bool, Parameter(help="Print the options of the fit as YAML, for `pofx fit --config`.", negative=())
+    ] = False,
+) -> None:
+    """Tell what a model file or a packed file holds and where it comes from.
+
+    Example: `pofx info photos.pofx`
+
+    Example: `pofx info photos.pofx --config > photos.yaml`
+    """
     import pofx
+    from pofx.cli.fit_config import config_of
+    from pofx.cli.output import OutputConsole
+    from pofx.data.packed import SUFFIX
 
-    fitted = pofx.load(model)
-    console = Console(markup=False)
+    console = OutputConsole()
+    packed = file.suffix.lower() == SUFFIX
+    if config and packed:
+        raise ValueError(f"{file} is no model: --config prints how a model was fitted")
+    if packed:
+        _packed_info(console, file)
+        return
+    fitted = pofx.load(file)
+    if config:
+        print(config_of(fitted), end="")
+    else:
+        _print_facts(console, _model_facts(fitted))
+
+
+def _model_facts(fitted: GenerativeModel) -> dict[str, object]:
     facts: dict[str, object] = {
         "model": f"{type(fitted).__name__} (density: {fitted.density})",
         "images": str(fitted.spec_),
         "parameters of the network": f"{sum(p.numel() for p in fitted.module_.parameters()):,}",
     }
     if hasattr(fitted, "classes_"):
-        facts["classes"] = ", ".join(str(label) for label in fitted.classes_[:20])
+        facts["classes"] = _listed([str(label) for label in fitted.classes_])
     if hasattr(fitted, "latent_importance_"):
         active = int((fitted.latent_importance_ > 0.01).sum())
         facts["latent dimensions in use"] = f"{active} of {len(fitted.latent_importance_)} (KL above 0.01 nats)"
@@ -31,7 +66,41 @@ def info(model: ModelPath) -> None:
         ", ".join(f"{name}={value!r}" for name, value in fitted.get_params().items() if value != defaults[name])
         or "none"
     )
-    table = Table(show_header=False, box=None)
+    return facts
+
+
+def _packed_info(console: Console, path: Path) -> None:
+    from pofx.cli.show import print_left_out
+    from pofx.data.packed import read_packed
+
+    packed = read_packed(path)
+    contents = packed.contents
+    facts: dict[str, object] = {
+        "packed from": contents.origin,
+        "images": f"{packed.shape[0]:,}",
+        "shape": " x ".join(str(side) for side in packed.shape[1:]),
+        "levels": contents.levels,
+        "labels": "none" if contents.labels is None else "yes",
+    }
+    if contents.label_names is not None:
+        facts["classes"] = _listed(list(contents.label_names))
+    facts["fingerprint"] = packed.fingerprint
+    _print_facts(console, facts)
+    print_left_out(console, contents.skipped, contents.conversions)
+
+
+def _print_facts(console: Console, facts: dict[str, object]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column()
+    table.add_column(overflow="fold")
     for name, value in facts.items():
         table.add_row(name.replace("_", " "), Text(str(value)))
     console.print(table)
+
+
+def _listed(names: list[str]) -> str:
+    rest = len(names) - LISTED_CLASSES
+    return ", ".join(names[:LISTED_CLASSES]) + (f" and {rest:,} more" if rest > 0 else "")

@@ -2,23 +2,67 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
+
+#: How None is written as the value of an option that is text.
+NONE = ("none", "null")
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """``32x48`` -> (32, 48), height and width; ``32`` -> (32, 32); None, also in words; ValueError for the rest."""
+    if text is None or text.lower() in NONE:
+        return None
+    match = re.fullmatch(r"([1-9][0-9]{0,4})(?:x([1-9][0-9]{0,4}))?", text)
+    if match is None:
+        raise ValueError("It is written 32x48 (height x width) or 32 (a square).")
+    height, width = match.groups()
+    return int(height), int(width or height)
+
+
+def _validate_size(_: Any, text: str | None) -> None:
+    parse_size(text)
+
+
+#: What NumPy takes for a seed.
+A_SEED = validators.Number(gte=0, lt=2**32)
 
 ModelPath = Annotated[Path, Parameter(help="A model file that `pofx fit` wrote.")]
-Source = Annotated[str, Parameter(help="digits, a folder of images, or a .npy or .npz file.")]
+# Only text ever arrives. `Path` is there for the completion of file names in shells.
+Source = Annotated[
+    str | Path,
+    Parameter(help="digits, a folder of images, a .npy or .npz file, a .packed file, or openml:NAME."),
+]
 Split = Annotated[
     Literal["train", "test"] | None,
     Parameter(help="Which part of a .npz file with x_train and x_test; its training images if not given."),
 ]
+# Text until `parse_size` makes a pair of it.
+Size = Annotated[
+    str | None,
+    Parameter(
+        validator=_validate_size, help="Cut and resample every image to height x width: 32x48, or 32 for a square."
+    ),
+]
+Levels = Annotated[
+    int | None,
+    Parameter(help="Number of levels of a sub-pixel, 256 for bytes; read from the images if not given."),
+]
+Errors = Annotated[
+    Literal["raise", "skip"],
+    Parameter(help="At an image file that cannot be used: stop and name it, or leave it out and report it at the end."),
+]
 Seed = Annotated[
-    int | None, Parameter(help="Seed of everything random; fresh randomness, or the model's, if not given.")
+    int | None,
+    Parameter(validator=A_SEED, help="Seed of everything random; fresh randomness, or the model's, if not given."),
 ]
 Device = Annotated[str, Parameter(help="auto, cpu, cuda, cuda:1 or mps.")]
 PicturePath = Annotated[Path, Parameter(name=["--output", "-o"], help="The picture to write (PNG).")]
+Verbose = Annotated[bool, Parameter(help="Show the progress of what takes longer than two seconds, on stderr.")]
 
 
 def writable(path: Path, suffix: str) -> Path:

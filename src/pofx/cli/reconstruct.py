@@ -6,12 +6,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from pofx.cli.options import Device, ModelPath, PicturePath, Seed, Source, Split, writable
+from pofx.cli.options import Device, Errors, ModelPath, PicturePath, Seed, Size, Source, Split, Verbose, writable
 
 
 def reconstruct(
     model: ModelPath,
     source: Source,
+    /,
     *,
     output: PicturePath,
     n: Annotated[
@@ -19,23 +20,30 @@ def reconstruct(
     ] = 10,
     sample: Annotated[bool, Parameter(help="Draw the latent and the image instead of taking their means.")] = False,
     split: Split = None,
+    size: Size = None,
+    errors: Errors = "raise",
     seed: Seed = None,
     device: Device = "auto",
+    verbose: Verbose = True,
 ) -> None:
-    """Show images beside what a model makes of them: encoded to a few numbers, and decoded again."""
+    """Show images beside what a model makes of them: encoded to a few numbers, and decoded again.
+
+    Example: `pofx reconstruct photos.pofx new/ -n 12 -o rebuilt.png`
+    """
     import numpy as np
 
-    import pofx
-    from pofx.cli.show import displayed
+    from pofx.cli.loading import load_images, load_model
+    from pofx.cli.output import OutputConsole
+    from pofx.cli.show import displayed, print_left_out
     from pofx.files.pictures import save_png, sheet
 
     output = writable(output, ".png")
     if n < 1:
         raise ValueError(f"-n must be at least 1, not {n}")
-    fitted = pofx.load(model).set_params(device=device)
+    fitted = load_model(model, device=device, verbose=verbose)
     if not hasattr(fitted, "reconstruct"):
         raise ValueError(f"{type(fitted).__name__} has no encoder; it cannot reconstruct images")
-    collection = pofx.load_source(source, split=split)
+    collection = load_images(source, split=split, size=size, errors=errors, verbose=verbose, model=fitted)
     rng = np.random.default_rng(0 if seed is None else seed)
     chosen = np.sort(rng.permutation(len(collection))[:n])
     images = collection.images[chosen]
@@ -48,4 +56,6 @@ def reconstruct(
         title=f"Images of {source} and what {model.name} makes of them",
     )
     save_png(page, output)
-    print(f"Written: {output}")
+    console = OutputConsole()
+    print_left_out(console, collection.skipped, collection.conversions)
+    console.print(f"Written: {output}", soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pofx.base import GenerativeModel
+    from pofx.data.collection import Conversion, Skipped
     from pofx.evaluation.densities import DensityTable
+
+#: Files left out that are shown by name.
+SHOWN_FILES = 20
 
 
 def displayed(model: GenerativeModel, images: NDArray[Any]) -> NDArray[np.uint8]:
@@ -21,25 +26,60 @@ def displayed(model: GenerativeModel, images: NDArray[Any]) -> NDArray[np.uint8]
     return to_display(model.image_format_.nearest_levels_NCHW(np.asarray(images)), model.spec_.levels)
 
 
+def print_left_out(console: Console, skipped: Sequence[Skipped], conversions: Sequence[Conversion]) -> None:
+    """What became of a source's files on the way: a line a conversion, then a table of the files left out.
+
+    The first twenty of those are shown, and how many more there are; nothing is printed if there is nothing to say.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    from pofx.data.collection import printable
+
+    for done in conversions:
+        which = done.example if done.n_images == 1 else f"{done.n_images:,} images, as {done.example}"
+        console.print(f"Converted: {printable(done.what)} ({printable(which)})", soft_wrap=True)
+    if not skipped:
+        return
+    console.print(f"Left out: {len(skipped):,} {_files(len(skipped))}")
+    table = Table()
+    # On a narrow terminal the reason goes on in the next line; names are never cut.
+    table.add_column("file", overflow="fold")
+    table.add_column("reason", overflow="fold")
+    for one in skipped[:SHOWN_FILES]:
+        table.add_row(Text(printable(one.name)), Text(printable(one.reason)))
+    console.print(table)
+    if len(skipped) > SHOWN_FILES:
+        rest = len(skipped) - SHOWN_FILES
+        console.print(f"and {rest:,} more {_files(rest)}", soft_wrap=True)
+
+
+def _files(count: int) -> str:
+    return "file" if count == 1 else "files"
+
+
 def print_density_table(console: Console, table: DensityTable) -> None:
     """The table of `pofx.evaluation.densities` for people."""
     from rich.table import Table
 
-    out = Table(title=table.title, title_justify="left", caption=table.note, caption_justify="left")
+    console.print(table.title)
+    out = Table()
     for column, justify in (("", "left"), ("log p(x), nats", "right"), ("kind", "left"), ("bits/dim", "right")):
-        out.add_column(column, justify=justify)  # type: ignore[arg-type]
+        out.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for row in table.rows:
         out.add_row(row.name, f"{row.log_p:.2f} ± {row.standard_error:.2f}", row.kind, f"{row.bits_per_dim:.3f}")
     console.print(out)
+    console.print(table.note)
 
 
 def print_feature_table(console: Console, rows: list[tuple[str, float]]) -> None:
     """The rows of `pofx.evaluation.features.feature_table` for people."""
     from rich.table import Table
 
-    out = Table(caption="Share of the images set aside that a linear classifier names right.", caption_justify="left")
+    out = Table()
     out.add_column("features (how many)")
     out.add_column("accuracy", justify="right")
     for name, accuracy in rows:
         out.add_row(name, f"{accuracy:.3f}")
     console.print(out)
+    console.print("Share of the images set aside that a linear classifier names right.")

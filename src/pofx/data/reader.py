@@ -10,13 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pofx.data.checking import PART_BYTES, release_pages
+from pofx.data.checking import mapped_file, release_pages
 from pofx.data.images import ImageFormat
 from pofx.data.levels import RealLevels
 
-
 #: Images that pass through a network together where nothing fixes their number, and outputs that it may have, at most.
 CHUNK_IMAGES, CHUNK_OUTPUTS = 512, 2**20
+
+
+#: Rows of a memory-mapped array that are read before their pages are given back: with each of them the system may map a
+#: megabyte of what lies around it.
+ROWS_MAPPED = 64
 
 
 class ImageReader:
@@ -42,7 +46,7 @@ class ImageReader:
         self.continuous = continuous
         self.dtype = dtype
         self.indices = np.arange(len(rows)) if indices is None else indices
-        self._bytes_read = 0
+        self._rows_mapped = 0
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -68,11 +72,17 @@ class ImageReader:
 
     def values(self, positions: NDArray[np.int64]) -> NDArray[Any]:
         """The user's own values of these images, (len(positions), d)."""
-        values = np.asarray(self.rows[self.indices[positions]])
-        self._bytes_read += values.nbytes
-        if self._bytes_read > PART_BYTES:
-            release_pages(self.rows)
-            self._bytes_read = 0
+        indices = self.indices[positions]
+        if mapped_file(self.rows) is None:
+            return np.asarray(self.rows[indices])
+        values = np.empty((len(indices), *self.rows.shape[1:]), self.rows.dtype)
+        for start in range(0, len(indices), ROWS_MAPPED):
+            part = slice(start, start + ROWS_MAPPED)
+            np.take(self.rows, indices[part], axis=0, out=values[part])
+            self._rows_mapped += len(indices[part])
+            if self._rows_mapped >= ROWS_MAPPED:
+                release_pages(self.rows)
+                self._rows_mapped = 0
         return values
 
     def batch(self, positions: NDArray[np.int64]) -> tuple[Tensor, Tensor | None]:

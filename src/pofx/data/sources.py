@@ -1,101 +1,118 @@
-"""Where images come from: a name, an array, a NumPy file or a folder becomes one `Collection`.
+"""Where images come from: a name, an array, a NumPy file, a folder or a packed file becomes one `Collection`.
 
-A source is taken whole or refused. An image that cannot be read, is of another size or has another mode is an error
-that names the file; nothing is skipped, resized or converted here.
+A source is read whole or refused, unless the caller asks for bad files to be skipped; what is skipped or converted is
+told (`Collection.skipped`, `Collection.conversions`).
 """
 
 from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from pofx.data.folder import SourceError, read_folder
+from pofx.data.arrays import collection_of_arrays, read_npy, read_npz
+from pofx.data.collection import Collection, Conversion, Errors, Progress, Skipped, SourceError
+from pofx.data.folder import read_folder
+from pofx.data.openml import PREFIX as OPENML_PREFIX
+from pofx.data.openml import read_openml
+from pofx.data.packed import SUFFIX as PACKED_SUFFIX
+from pofx.data.packed import open_packed
+from pofx.data.resampling import check_size, resample_collection
 
-__all__ = ["Collection", "SourceError", "load_source"]
+__all__ = ["SOURCES", "Collection", "Conversion", "Skipped", "SourceError", "load_source"]
 
 SOURCES = """A source can be:
   digits           scikit-learn's handwritten digits, 8x8
-  a folder         of images of one size, 8-bit gray or RGB; its sub-folders, if all images lie in them, are the classes
+  a folder         of images; its sub-folders, if all images lie in them, are the classes
   a .npy file      an array of images (n, height, width), (n, height, width, channels) or (n, features)
   a .npz file      images under x, X, images, data or x_train and x_test; labels under y, labels or y_train and y_test
-  an array         the same, in memory"""
-
-_IMAGE_KEYS = ("x", "X", "images", "data")
-_LABEL_KEYS = ("y", "labels")
-
-
-@dataclass(frozen=True)
-class Collection:
-    """A collection of images and what its source says about them.
-
-    Attributes:
-        images: one image per entry of the first axis.
-        labels: shape (n,), integers or strings; None if the source has none.
-        names: the file of each image relative to the folder; None if they do not come from files of their own.
-        label_names: the class that each integer label 0, 1, ... stands for; None if the labels are not such numbers.
-        origin: where the images come from, for people to read.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray | None
-    names: tuple[str, ...] | None
-    label_names: tuple[str, ...] | None
-    origin: str
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    @property
-    def named_labels(self) -> np.ndarray | None:
-        """The labels by the names of their classes, where they have names."""
-        if self.labels is None or self.label_names is None:
-            return self.labels
-        return np.asarray(self.label_names)[self.labels]
+  a .packed file   what `pofx prepare` wrote
+  openml:NAME      a data set of openml.org; also openml:NAME@VERSION and openml:ID
+  an array         the same as in a .npy file, in memory"""
 
 
-def load_source(source: str | os.PathLike[str] | np.ndarray, *, split: str | None = None) -> Collection:
-    """The images of ``source``, as they are.
+def load_source(
+    source: str | os.PathLike[str] | np.ndarray,
+    *,
+    split: str | None = None,
+    size: tuple[int, int] | None = None,
+    shape: tuple[int, int, int] | None = None,
+    levels: int | None = None,
+    errors: Errors = "raise",
+    progress: Progress | None = None,
+) -> Collection:
+    """The images of ``source``.
 
     Args:
-        source: ``"digits"``, a folder of images, a ``.npy`` file (mapped, not read), a ``.npz`` file, or an array.
+        source: ``"digits"``; a folder of images; a ``.npy`` file (mapped, not read); a ``.npz`` file; a ``.packed``
+            file (mapped); ``"openml:NAME"``, ``"openml:NAME@VERSION"`` or ``"openml:ID"``; or an array.
         split: ``"train"`` or ``"test"``, for a ``.npz`` file that has both; by default its training images.
+        size: height and width in pixels: each image is cut at the centre to the shape and resampled (Lanczos).
+        shape: height, width and channels that a fitted model expects of image files. Others are bad files (unless
+            ``size`` is given too), gray ones become R=G=B if channels is 3, and colour is bad if channels is 1.
+        levels: number of levels that a fitted model expects of image files: with more than 2, a folder of 1-bit images
+            gives gray 0 and 255.
+        errors: what to do about files of a folder that cannot be used: ``"raise"`` an error that names the first that
+            is found, or ``"skip"`` them and tell so in ``Collection.skipped``.
+        progress: called with (images done, images in all) now and then while files are decoded or images resampled.
 
     Raises:
-        SourceError: if there is no such source, or it does not hold images that can all be read and belong together.
+        SourceError: if there is no such source, or it does not hold images that can be read and belong together.
     """
     if split not in (None, "train", "test"):
         raise SourceError(f"split must be 'train' or 'test', not {split!r}")
-    if isinstance(source, np.ndarray):
-        collection = _checked(source, None, f"an array of shape {source.shape}")
-    elif not isinstance(source, str | os.PathLike):
+    if errors not in ("raise", "skip"):
+        raise SourceError(f"errors must be 'raise' or 'skip', not {errors!r}")
+    if size is not None:
+        size = check_size(size)
+    path = _existing_path(source)
+    if split is not None and (path is None or path.is_dir() or path.suffix.lower() != ".npz"):
+        what = "an array" if isinstance(source, np.ndarray) else source
+        raise SourceError(f"{what} has no split {split!r}: only a .npz file with x_{split} has one")
+    if path is not None and path.is_dir():
+        return read_folder(path, size=size, shape=shape, levels=levels, errors=errors, progress=progress)
+    collection = _read_file(path, split) if path is not None else _read_named(source)
+    return collection if size is None else resample_collection(collection, size, progress)
+
+
+def _existing_path(source: object) -> Path | None:
+    """The file or folder that a source names; None if it is no path."""
+    if isinstance(source, np.ndarray) or source == "digits" or _is_openml(source):
+        return None
+    if not isinstance(source, str | os.PathLike):
         raise SourceError(f"{type(source).__name__} is not a source. {SOURCES}")
-    elif source == "digits":
-        collection = _digits()
-    else:
-        path = Path(source)
-        try:
-            exists = path.exists()
-        except (OSError, ValueError) as error:  # not allowed to look, too long for a name, or with a null byte
-            raise SourceError(f"{path} cannot be opened: {error}") from error
-        if not exists:
-            raise SourceError(_missing(path))
-        if path.is_dir():
-            folder = read_folder(path)
-            collection = Collection(folder.images, folder.labels, folder.names, folder.label_names, str(path))
-        elif path.suffix.lower() == ".npy":
-            collection = _checked(_npy(path), None, str(path))
-        elif path.suffix.lower() == ".npz":
-            return _npz(path, split)
-        else:
-            raise SourceError(f"{path} is a file that is no source: it ends in {path.suffix!r}. {SOURCES}")
-    if split is not None:
-        raise SourceError(f"{collection.origin} has no split {split!r}: only a .npz file with x_{split} has one")
-    return collection
+    path = Path(source)
+    try:
+        exists = path.exists()
+    except (OSError, ValueError) as error:  # not allowed to look, too long for a name, or with a null byte
+        raise SourceError(f"{path} cannot be opened: {error}") from error
+    if not exists:
+        raise SourceError(_missing(path))
+    return path
+
+
+def _is_openml(source: object) -> bool:
+    return isinstance(source, str) and source.startswith(OPENML_PREFIX)
+
+
+def _read_named(source: object) -> Collection:
+    """The collection of a source that is no path."""
+    if isinstance(source, np.ndarray):
+        return collection_of_arrays(source, None, f"an array of shape {source.shape}")
+    return _digits() if source == "digits" else read_openml(str(source))
+
+
+def _read_file(path: Path, split: str | None) -> Collection:
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return read_npy(path)
+    if suffix == ".npz":
+        return read_npz(path, split)
+    if suffix == PACKED_SUFFIX:
+        return open_packed(path)
+    raise SourceError(f"{path} is a file that is no source: it ends in {path.suffix!r}. {SOURCES}")
 
 
 def _digits() -> Collection:
@@ -103,68 +120,6 @@ def _digits() -> Collection:
 
     bunch = load_digits()
     return Collection(bunch.images.astype(np.int64), bunch.target, None, None, "scikit-learn's digits")
-
-
-def _npy(path: Path) -> np.ndarray:
-    try:
-        return np.lib.format.open_memmap(path, mode="r")
-    except Exception as error:
-        raise SourceError(f"{path} cannot be read as a .npy file: {error}") from error
-
-
-def _npz(path: Path, split: str | None) -> Collection:
-    with path.open("rb") as file:  # opened here because NumPy leaves a damaged archive open
-        try:
-            archive = np.load(file, allow_pickle=False)
-        # NumPy and zip raise nearly anything about damaged files, pickled contents and sizes beyond memory.
-        except Exception as error:
-            raise SourceError(f"{path} cannot be read as a .npz file: {error}") from error
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise SourceError(f"{path} is not a .npz file but a single array: rename it to end in .npy")
-        image_key, label_key = _keys(path, archive.files, split)
-        return _checked(_array(path, archive, image_key), _array(path, archive, label_key), f"{path}: {image_key}")
-
-
-def _keys(path: Path, keys: list[str], split: str | None) -> tuple[str, str | None]:
-    """Which arrays of a ``.npz`` file are the images and the labels."""
-    listed = f"its arrays are: {', '.join(keys) or 'none'}"
-    if split is not None or "x_train" in keys:
-        split = split or "train"
-        images, labels = [f"x_{split}"], [f"y_{split}"]
-    elif len(keys) == 1:
-        images, labels = keys, []
-    else:
-        images, labels = [key for key in _IMAGE_KEYS if key in keys], list(_LABEL_KEYS)
-    if not images or images[0] not in keys:
-        wanted = f"x_{split}" if split else "one of " + ", ".join(_IMAGE_KEYS) + " or x_train"
-        raise SourceError(f"{path} has no images under {wanted}; {listed}")
-    labels = [key for key in labels if key in keys]
-    if len(images) > 1 or len(labels) > 1:
-        raise SourceError(f"{path} has several arrays that could be the images or the labels; {listed}")
-    return images[0], labels[0] if labels else None
-
-
-def _array(path: Path, archive: Mapping[str, np.ndarray], key: str | None) -> np.ndarray | None:
-    if key is None:
-        return None
-    try:
-        return archive[key]
-    except Exception as error:
-        raise SourceError(f"{path}: the array {key} cannot be read: {error}") from error
-
-
-def _checked(images: np.ndarray | None, labels: np.ndarray | None, origin: str) -> Collection:
-    if images is None or images.ndim < 2 or images.dtype.kind not in "biuf":
-        what = "nothing" if images is None else f"an array of shape {images.shape} and dtype {images.dtype}"
-        raise SourceError(f"{origin}: images must be numbers in two axes or more, not {what}")
-    if labels is not None:
-        if labels.shape == (len(images), 1):  # as some well-known files have them
-            labels = labels[:, 0]
-        if labels.shape != (len(images),):
-            raise SourceError(f"{origin}: {len(images)} images, but labels of shape {labels.shape}")
-        if labels.dtype.kind not in "biuUS":
-            raise SourceError(f"{origin}: labels must be integers or strings, not {labels.dtype}")
-    return Collection(images, labels, None, None, origin)
 
 
 def _missing(path: Path) -> str:

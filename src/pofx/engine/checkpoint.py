@@ -14,8 +14,8 @@ from typing import Any, BinaryIO, cast
 
 import torch
 
+from pofx.atomic import atomic_write
 from pofx.engine.history import History
-from pofx.files.atomic import atomic_write
 
 FORMAT = 1
 CHECKPOINT_NAME = "checkpoint.pt"

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from pofx.files.atomic import atomic_write
+from pofx.atomic import atomic_write
 
 TIMING_COLUMNS = ("seconds", "images_per_second")
 

@@ -1,1 +1,1 @@
-"""What goes to disk: atomic writes, model files, pictures."""
+"""What goes to disk: model files and pictures."""

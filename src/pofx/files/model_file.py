@@ -33,7 +33,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from pofx.files.atomic import atomic_write
+from pofx.atomic import atomic_write
 from pofx.files.building import Shapes, build_module
 from pofx.files.errors import RENEW, ModelFileError
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
 
-from pofx.files.atomic import atomic_write
+from pofx.atomic import atomic_write
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom; right and bottom are outside
 

@@ -1,0 +1,48 @@
+"""``pofx info``."""
+
+from cli_runs import write_pictures
+
+from pofx.cli import main
+
+
+def test_it_tells_where_a_model_comes_from(model_path, capsys):
+    assert main(["info", str(model_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    facts = {line[:37].strip(): line[37:].strip() for line in lines}
+    assert facts["model"] == "VAE (density: lower bound)"
+    assert facts["images"] == "8 x 8, 17 levels"
+    assert facts["source"] == "digits"
+    assert "latent_dim=3" in facts["parameters that are not the defaults"]
+    assert {"data fingerprint", "seed", "latent dimensions in use"} <= set(facts)
+
+
+def test_it_tells_what_a_packed_file_holds(pets, tmp_path, capsys):
+    from pofx.data.packed import read_packed
+
+    folder, path = tmp_path / "pets", tmp_path / "pets.packed"
+    write_pictures(folder, ["cat/a.png", "dog/b.png", "dog/c.png"], shape=(6, 5, 3))
+    (folder / "dog" / "d.png").write_bytes(b"")
+    assert main(["prepare", str(folder), "-o", str(path), "--errors", "skip"]) == 0
+    capsys.readouterr()
+    assert main(["info", str(path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    facts = dict(line.split("  ", 1) for line in lines if "  " in line and not set(line) & set("│┃"))
+    assert {name: value.strip() for name, value in facts.items()} == {
+        "packed from": str(folder),
+        "images": "3",
+        "shape": "6 x 5 x 3",
+        "levels": "256",
+        "labels": "yes",
+        "classes": "cat, dog",
+        "fingerprint": read_packed(path).fingerprint,
+    }
+    assert "Left out: 1 file" in lines and any("dog/d.png" in line for line in lines)
+    assert main(["info", str(path), "--config"]) == 1
+    assert "is no model" in capsys.readouterr().err
+
+
+def test_many_classes_are_not_all_listed():
+    from pofx.cli.info import _listed
+
+    assert _listed(["a", "b"]) == "a, b"
+    assert _listed([str(index) for index in range(1020)]).endswith("18, 19 and 1,000 more")

@@ -1,0 +1,90 @@
+"""``pofx sample`` and ``pofx reconstruct``."""
+
+import numpy as np
+import pytest
+from cli_runs import write_pictures
+from PIL import Image
+
+import pofx
+from pofx.cli import main
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["sample", "MODEL", "-n", "9", "--seed", "1"],
+        ["reconstruct", "MODEL", "digits", "-n", "5"],
+        ["reconstruct", "MODEL", "digits", "-n", "5", "--sample"],
+    ],
+)
+def test_pictures_are_pictures(command, model_path, tmp_path, capsys):
+    path = tmp_path / "picture.png"
+    arguments = [str(model_path) if word == "MODEL" else word for word in command]
+    assert main([*arguments, "-o", str(path)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"Written: {path}\n" and captured.err == ""
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+        assert min(picture.size) > 50
+
+
+def test_samples_as_an_array(model_path, tmp_path, capsys):
+    path, picture = tmp_path / "x.npz", tmp_path / "x.png"
+    assert main(["sample", str(model_path), "-n", "70", "--seed", "3", "--npz", str(path), "-o", str(picture)]) == 0
+    assert capsys.readouterr().out == f"Written: {picture}\nWritten: {path}\n"
+    with np.load(path) as arrays:
+        assert arrays.files == ["x"]
+        np.testing.assert_array_equal(arrays["x"], pofx.load(model_path).sample(70, random_state=3))
+        assert arrays["x"].dtype == np.int64
+    assert len(pofx.load_source(path)) == 70
+
+
+def test_samples_of_one_class(pets_model, tmp_path, capsys):
+    path = tmp_path / "cats.npz"
+    assert main(["sample", str(pets_model), "--label", "cat", "-n", "4", "--npz", str(path), "--seed", "0"]) == 0
+    with np.load(path) as arrays:
+        assert arrays["y"].tolist() == ["cat"] * 4
+        cats = pofx.load(pets_model).sample(4, y="cat", random_state=0)
+        np.testing.assert_array_equal(arrays["x"], cats)
+    # Which labels were drawn is not known.
+    assert main(["sample", str(pets_model), "--npz", str(path)]) == 0
+    with np.load(path) as arrays:
+        assert arrays.files == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--label", "cta", "-o", "x.png"], "there is no class 'cta'; the classes of this model are cat, dog. Did you"),
+        ([], "-o PICTURE.png, --npz FILE.npz or both"),
+        (["--npz", "x.png"], "should end in .npz"),
+        (["-o", "x.npz"], "should end in .png"),
+    ],
+)
+def test_what_cannot_be_sampled(options, message, pets_model, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["sample", str(pets_model), *options]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_model_of_no_classes_has_no_label(model_path, tmp_path, capsys):
+    assert main(["sample", str(model_path), "--label", "3", "-o", str(tmp_path / "x.png")]) == 1
+    assert "--conditional" in capsys.readouterr().err
+
+
+def test_reconstruction_tells_what_was_left_out(pets_model, tmp_path, capsys):
+    write_pictures(tmp_path / "new", ["a.png", "b.png"])
+    (tmp_path / "new" / "c.png").write_bytes(b"")
+    command = ["reconstruct", str(pets_model), str(tmp_path / "new"), "-o", str(tmp_path / "x.png")]
+    assert main(command) == 1
+    assert "c.png" in capsys.readouterr().err
+    assert main([*command, "--errors", "skip"]) == 0
+    assert "Left out: 1 file\n" in capsys.readouterr().out
+
+
+def test_reconstruction_needs_an_encoder(model_path, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("pofx.cli.loading.load_model", lambda *_, **__: type("PixelCNN", (), {})())
+    assert main(["reconstruct", str(model_path), "digits", "-o", str(tmp_path / "x.png")]) == 1
+    assert "PixelCNN has no encoder" in capsys.readouterr().err
+    assert main(["reconstruct", str(model_path), "digits", "-o", str(tmp_path / "x.png"), "-n", "0"]) == 1
+    assert "-n must be at least 1" in capsys.readouterr().err
