@@ -138,19 +138,33 @@ def test_importing_is_quick():
     assert "sklearn" not in done.stderr
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(model_path):
-    program = python("import sys; from pofx.cli import run; run()") + ["info", str(model_path)]
+#: As users have it: what is printed waits for the end, or for 8 KiB.
+BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+#: Prints something by ``print``, more than a pipe holds, without the time that a model takes.
+LONG_OUTPUT = """
+import sys, pofx, pofx.cli.fit_config
+pofx.load = lambda path: None
+pofx.cli.fit_config.config_of = lambda model: "x" * {length}
+sys.argv = ["pofx", "info", "model.pofx", "--config"]
+pofx.cli.run()
+"""
+
+
+@pytest.mark.parametrize("length", [10, 10_000_000])
+def test_a_reader_that_has_seen_enough_is_no_error(length):
+    program = python(LONG_OUTPUT.format(length=length))
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(program, stdout=writing, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(program, stdout=writing, stderr=subprocess.PIPE, text=True, env=BUFFERED)
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_full_disk_is_said():
+@pytest.mark.parametrize("length", [10, 10_000_000])
+def test_a_full_disk_is_said(length):
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full")
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([sys.executable, "-m", "pofx", "--help"], stdout=full, stderr=subprocess.PIPE, text=True)
-    assert done.returncode == 1
-    assert done.stderr.startswith("pofx: No space left on device\n")
+        program = python(LONG_OUTPUT.format(length=length))
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, env=BUFFERED)
+    assert (done.returncode, done.stderr) == (1, "pofx: No space left on device\n")

@@ -11,7 +11,7 @@ import sys
 import pytest
 from cli_runs import in_terminal, python
 
-from pofx.cli.output import WIDE, OutputConsole, abandon_stdout, printable_streams
+from pofx.cli.output import WIDE, OutputConsole, printable_streams, settle_stdout
 from pofx.cli.show import SHOWN_FILES, print_left_out
 from pofx.data.collection import Conversion, Skipped
 
@@ -23,7 +23,8 @@ from pofx.data.collection import Conversion, Skipped
 from types import SimpleNamespace  # in the place of tables that torch would have to be loaded for
 with printable_streams():
     console = OutputConsole()
-    row = SimpleNamespace(name="PCA + Gaussian mixture", kind="lower bound", log_p=-12.5, standard_error=0.25, bits_per_dim=1.5)
+    row = SimpleNamespace(name="PCA + Gaussian mixture", kind="lower bound")
+    row.log_p, row.standard_error, row.bits_per_dim = -12.5, 0.25, 1.5
     print_density_table(console, SimpleNamespace(title="Title", rows=[row], note="A note " * 12))
     print_left_out(console, [Skipped({LONG!r}, "is empty")], [Conversion("a", 2, {LONG!r})])
 """
@@ -121,6 +122,12 @@ def test_a_console_that_is_no_terminal_is_wide(capsys: pytest.CaptureFixture[str
     assert OutputConsole(wrapped=True).width < 1000
 
 
-def test_a_stdout_in_memory_needs_no_abandoning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdout", io.StringIO())
-    abandon_stdout()
+def test_a_stdout_that_is_no_file_or_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(io.StringIO):
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Broken())
+    settle_stdout()
+    monkeypatch.setattr(sys, "stdout", None)
+    settle_stdout()

@@ -41,3 +41,17 @@ def test_noise_depends_on_the_image_and_the_seed_alone(images):
     assert not torch.equal(noise_of_images(x, seed=4, shape=(2, 4)), noise)
     assert abs(float(noise_of_images(x, seed=5, shape=(50, 40)).mean())) < 0.02
     assert abs(float(noise_of_images(x, seed=5, shape=(50, 40)).std()) - 1) < 0.02
+
+
+@pytest.mark.parametrize("limit", [0, 2**26])
+def test_a_mapped_array_gives_the_same_rows_and_its_pages_back(limit, tmp_path, monkeypatch):
+    X = np.random.default_rng(0).integers(0, 256, size=(300, 4, 4), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", X)
+    released = []
+    monkeypatch.setattr("pofx.data.reader.MAPPED_BYTES", limit)
+    monkeypatch.setattr("pofx.data.reader.release_pages", lambda rows: released.append(len(rows)))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r").reshape(300, 16)
+    reader = ImageReader(mapped, infer_format(mapped, (300, 4, 4)))
+    positions = np.random.default_rng(1).permutation(300)[:200]
+    assert np.array_equal(reader.values(positions), X.reshape(300, 16)[positions])
+    assert len(released) == (3 if limit == 0 else 0)

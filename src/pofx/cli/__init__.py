@@ -10,7 +10,7 @@ from cyclopts import App, CycloptsError
 
 import pofx
 from pofx.cli.messages import explain, misunderstood
-from pofx.cli.output import OutputConsole, abandon_stdout, printable_streams
+from pofx.cli.output import OutputConsole, printable_streams, settle_stdout
 
 HELP = """The probability of an image under a collection of images, and what follows from it.
 
@@ -75,8 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             return _failed("interrupted", 130)
         except BrokenPipeError:
-            # The reader (head, say) has seen enough.
-            abandon_stdout()
+            settle_stdout()  # the reader (head, say) has seen enough
         except Exception as error:
             if traceback:
                 raise
@@ -90,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _failed(message: str, status: int) -> int:
     with suppress(OSError):  # nobody reads stderr either
         print(f"pofx: {message}", file=sys.stderr, flush=True)
+    settle_stdout()
     return status
 
 

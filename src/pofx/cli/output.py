@@ -69,12 +69,17 @@ def printable_streams() -> Iterator[None]:
                 stream.reconfigure(errors=errors)
 
 
-def abandon_stdout() -> None:
-    """Send to nowhere what is still to be written to a stdout that nobody reads any more."""
-    try:
-        descriptor = sys.stdout.fileno()
-    except (OSError, ValueError):  # not a real file
+def settle_stdout() -> None:
+    """Write out what stdout still holds; if that cannot be, send it to nowhere, so that the end of the program can."""
+    if sys.stdout is None:
         return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        try:
+            descriptor = sys.stdout.fileno()
+        except (OSError, ValueError):  # not a real file
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)

@@ -18,7 +18,9 @@ from pofx.data.levels import RealLevels
 CHUNK_IMAGES, CHUNK_OUTPUTS = 512, 2**20
 
 
-#: Rows of a memory-mapped array that are read before their pages are given back: with each of them the system may map a
+#: A memory-mapped array of at most so many bytes may stay in memory.
+MAPPED_BYTES = 2**26
+#: Rows of a larger one that are read before their pages are given back: with each of them the system may map a
 #: megabyte of what lies around it.
 ROWS_MAPPED = 64
 
@@ -73,7 +75,7 @@ class ImageReader:
     def values(self, positions: NDArray[np.int64]) -> NDArray[Any]:
         """The user's own values of these images, (len(positions), d)."""
         indices = self.indices[positions]
-        if mapped_file(self.rows) is None:
+        if mapped_file(self.rows) is None or self.rows.nbytes <= MAPPED_BYTES:
             return np.asarray(self.rows[indices])
         values = np.empty((len(indices), *self.rows.shape[1:]), self.rows.dtype)
         for start in range(0, len(indices), ROWS_MAPPED):

@@ -27,7 +27,7 @@ def importance_weighted_bound(
     *,
     chunk: int = 64,
 ) -> Tensor:
-    """log (1/k) sum_{s=1}^{k} p(x, z_s) / q(z_s | x), z_s ~ q(z | x): a draw whose mean is a lower bound; (n,), float64.
+    """log (1/k) sum_{s=1}^{k} p(x, z_s) / q(z_s | x), z_s ~ q(z | x): a draw, in the mean a lower bound; (n,), float64.
 
     k = 1 gives an estimate of the ELBO; the mean over draws rises with k towards log p(x), as long as q has no lighter
     tails than p(z | x). Burda, Grosse, Salakhutdinov 2015, arXiv 1509.00519, eq. 8 and theorem 1.
