@@ -20,7 +20,10 @@ def atomic_write(path: str | os.PathLike[str], write: Callable[[BinaryIO], objec
         OSError: if the folder does not exist or cannot be written; ``path`` is then as it was.
     """
     path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    if path.is_symlink():
+        path = path.resolve()  # the file that the link leads to is replaced, and not the link
+    # A short name of its own: that of the file may be as long as names can be.
+    descriptor, temporary = tempfile.mkstemp(prefix=".pofx-", suffix=".partial", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             write(file)
@@ -29,8 +32,10 @@ def atomic_write(path: str | os.PathLike[str], write: Callable[[BinaryIO], objec
         # mkstemp makes the file private to its owner; a result is as public as any other file of this user.
         os.chmod(temporary, 0o666 & ~_umask())  # noqa: PTH101 - `temporary` is a plain name, not a Path
         os.replace(temporary, path)  # noqa: PTH105
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:  # a full disk does not say of which file it speaks
+            error.filename = str(path)
         raise
     _sync_folder(path.parent)
     return path

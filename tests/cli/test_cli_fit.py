@@ -1,7 +1,9 @@
 """``pofx fit``."""
 
+import numpy as np
 import pytest
 from cli_runs import FAST, same_weights, write_pictures
+from PIL import Image
 
 import pofx
 from pofx.cli import main
@@ -137,3 +139,16 @@ def test_a_suffix_is_added_but_not_replaced(tmp_path):
     assert (tmp_path / "new").is_dir()
     with pytest.raises(ValueError, match="should end in"):
         writable(tmp_path / "model.png", ".pofx")
+
+
+def test_bits_fitted_with_more_levels_are_black_and_white(tmp_path):
+    """What is written can be read again, and the folder scores as it was fitted."""
+    (tmp_path / "bits").mkdir()
+    for index in range(30):
+        Image.fromarray(np.random.default_rng(index).random((6, 5)) < 0.5).save(tmp_path / "bits" / f"{index}.png")
+    command = ["fit", str(tmp_path / "bits"), "-o", str(tmp_path / "m.pofx"), "--levels", "256", *FAST]
+    assert main(command) == 0
+    assert main(["score", str(tmp_path / "m.pofx"), str(tmp_path / "bits")]) == 0
+    X = np.random.default_rng(0).random((30, 6, 5)) < 0.5
+    with pytest.raises(ValueError, match="two levels"):
+        pofx.VAE(levels=256, max_epochs=1).fit(X)

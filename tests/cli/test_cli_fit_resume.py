@@ -12,9 +12,11 @@ import pytest
 from cli_runs import same_weights
 
 import pofx
+from pofx import base
 from pofx.cli import main
 from pofx.engine import run as engine_run
 from pofx.engine.checkpoint import CHECKPOINT_NAME, CheckpointFolder
+from pofx.engine.interrupt import InterruptFlag
 
 OPTIONS = ["--max-epochs", "6", "--width", "16", "--depth", "1", "--latent-dim", "3", "--no-verbose"]
 
@@ -136,7 +138,7 @@ def test_the_first_ctrl_c_saves_the_best_model(fit, monkeypatch, capsys):
     capsys.readouterr()
     with monkeypatch.context() as patch:
         patch.setattr(CheckpointFolder, "write", interrupting)
-        assert fit("part") == 0
+        assert fit("part") == 130
     out = capsys.readouterr().out
     assert "ended by interrupt" in out and "The same command with --resume goes on" in out
     assert pofx.load("part.pofx").stopped_by_ == "interrupt"
@@ -163,3 +165,26 @@ def test_a_killed_program_goes_on_bit_for_bit(tmp_path):
     subprocess.run(command("part.pofx", "--resume"), check=True, capture_output=True)
     assert same_weights(tmp_path / "whole.pofx", tmp_path / "part.pofx")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["part.pofx", "whole.pofx"]
+
+
+def test_ctrl_c_before_the_first_epoch_leaves_the_model_there_was(fit, monkeypatch, capsys):
+    assert fit("m") == 0
+    before = Path("m.pofx").read_bytes()
+    train = base.train
+
+    def interrupted(*arguments, **words):
+        with monkeypatch.context() as patch:
+            patch.setattr("pofx.engine.interrupt.InterruptFlag.__enter__", entered)
+            return train(*arguments, **words)
+
+    enter = InterruptFlag.__enter__
+
+    def entered(self):
+        flag = enter(self)
+        flag.is_set = True
+        return flag
+
+    monkeypatch.setattr(base, "train", interrupted)
+    assert fit("m") == 130
+    assert "left as it was" in capsys.readouterr().err
+    assert Path("m.pofx").read_bytes() == before

@@ -150,9 +150,16 @@ pofx.cli.run()
 """
 
 
-@pytest.mark.parametrize("length", [10, 10_000_000])
-def test_a_reader_that_has_seen_enough_is_no_error(length):
-    program = python(LONG_OUTPUT.format(length=length))
+@pytest.mark.parametrize(
+    "program",
+    [
+        python(LONG_OUTPUT.format(length=10)),
+        python(LONG_OUTPUT.format(length=10_000_000)),
+        [sys.executable, "-m", "pofx", "--help"],
+    ],
+    ids=["short", "long", "help"],
+)
+def test_a_reader_that_has_seen_enough_is_no_error(program):
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(program, stdout=writing, stderr=subprocess.PIPE, text=True, env=BUFFERED)

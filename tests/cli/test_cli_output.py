@@ -10,6 +10,7 @@ import sys
 
 import pytest
 from cli_runs import in_terminal, python
+from rich.console import Console
 
 from pofx.cli.output import WIDE, OutputConsole, printable_streams, settle_stdout
 from pofx.cli.show import SHOWN_FILES, print_left_out
@@ -50,11 +51,15 @@ def test_conversions_take_a_line_each(capsys: pytest.CaptureFixture[str]) -> Non
     ("count", "rest"), [(1, None), (20, None), (21, "and 1 more file"), (1020, "and 1,000 more files")]
 )
 def test_the_first_files_left_out_are_shown(count: int, rest: str | None, capsys: pytest.CaptureFixture[str]) -> None:
-    out = left_out([Skipped(f"[b]{index}.png", f"reason {index}") for index in range(count)], [], capsys)
+    """On a terminal; what is no terminal gets all of them."""
+    skipped = [Skipped(f"[b]{index}.png", f"reason {index}") for index in range(count)]
+    out = left_out(skipped, [], capsys)
     assert out.startswith(f"Left out: {count:,} file{'s' * (count > 1)}\n")
-    assert len(re.findall(r"reason \d", out)) == min(count, SHOWN_FILES)
+    assert len(re.findall(r"reason \d", out)) == out.count("[b]") == count
+    print_left_out(Console(force_terminal=True, width=80, markup=False, color_system=None), skipped, [])
+    out = capsys.readouterr().out
     assert out.count("[b]") == min(count, SHOWN_FILES)
-    assert (out.splitlines()[-1] == rest) == (rest is not None)
+    assert out.splitlines()[-1].startswith(rest or "└")
 
 
 def test_names_cannot_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

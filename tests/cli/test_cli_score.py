@@ -105,3 +105,57 @@ def test_progress_is_shown_on_stderr(option, shown, model_path, capsys, monkeypa
     captured = capsys.readouterr()
     assert ("VAE: 64 of 1,797 images" in captured.err) == shown
     assert "images/s" not in captured.out
+
+
+def test_names_cannot_command_the_terminal(pets_model, tmp_path, capsys):
+    name = "esc\x1b[31mRED\x07new\nline\r.png"
+    write_pictures(tmp_path / "new", [name, "b.png"])
+    assert main(["score", str(pets_model), str(tmp_path / "new"), "-o", str(tmp_path / "s.csv")]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out and "\x07" not in out and out.count("\n") == 4
+    assert [row["image"] for row in read_csv(tmp_path / "s.csv")] == ["b.png", name]
+
+
+def test_the_table_is_written_whoever_reads_the_summary(model_path, tmp_path, monkeypatch):
+    class Closed:
+        encoding, errors = "utf-8", "strict"
+
+        def write(self, text):
+            raise BrokenPipeError
+
+        flush = write
+
+        def isatty(self):
+            return False
+
+        def fileno(self):
+            raise ValueError
+
+    scores = tmp_path / "s.csv"
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", Closed())
+        patch.setattr("sys.stdout.flush", lambda: None)
+        assert main(["score", str(model_path), "digits", "-o", str(scores)]) == 0
+    assert len(read_csv(scores)) == 1797
+
+
+def test_a_density_is_not_set_beside_a_mass(tmp_path, capsys):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(40, 4, 4)))
+    model = tmp_path / "m.pofx"
+    assert main(["fit", str(tmp_path / "x.npy"), "-o", str(model), *FAST]) == 0
+    capsys.readouterr()
+    assert main(["score", str(model), str(tmp_path / "x.npy")]) == 0
+    out = capsys.readouterr().out
+    assert "of a density" in out and "a uniform law: 8.000 bits/dim" in out
+
+
+def test_levels_that_a_file_tells_are_compared(pets_model, tmp_path, capsys):
+    write_pictures(tmp_path / "new", ["a.png"])
+    assert main(["prepare", str(tmp_path / "new"), "-o", str(tmp_path / "256.packed")]) == 0
+    np.save(tmp_path / "x.npy", np.full((3, 6, 5), 16))
+    assert main(["prepare", str(tmp_path / "x.npy"), "-o", str(tmp_path / "17.packed")]) == 0
+    capsys.readouterr()
+    for name, said in (("256", ""), ("17", "have 17 levels; the model was fitted to images of 256")):
+        assert main(["score", str(pets_model), str(tmp_path / f"{name}.packed")]) == 0
+        err = capsys.readouterr().err
+        assert said in err and bool(err) == bool(said)

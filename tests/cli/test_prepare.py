@@ -2,6 +2,10 @@
 
 import itertools
 import re
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -128,3 +132,15 @@ def test_progress_is_told_on_stderr(tmp_path, capsys, monkeypatch, words, shown)
     captured = capsys.readouterr()
     assert ("1,797 images" in captured.err) == shown
     assert "Packing" not in captured.out
+
+
+@pytest.mark.slow
+def test_a_program_that_is_told_to_end_leaves_nothing_half_done(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((60_000, 64, 64), np.uint8))
+    program = [sys.executable, "-m", "pofx", "prepare", str(tmp_path / "x.npy"), "-o", str(tmp_path / "x.packed")]
+    ended = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not list(tmp_path.glob(".pofx-*.partial")) and ended.poll() is None:
+        time.sleep(0.005)
+    ended.send_signal(signal.SIGTERM)
+    assert ended.wait() == 128 + signal.SIGTERM
+    assert [e.name for e in tmp_path.iterdir()] == ["x.npy"]

@@ -45,7 +45,7 @@ def test_the_constructor_speaks_the_common_words(family):
 
 
 def test_every_parameter_is_documented_and_validated(family):
-    from pofx.cli.fit import parameter_help
+    from pofx.cli.fit_options import parameter_help
 
     cls = pofx.family(family)
     names = set(cls().get_params())

@@ -185,7 +185,7 @@ def test_a_killed_writer_leaves_no_file_under_the_name(tmp_path):
     )
     assert subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": ":".join(sys.path)}).returncode == -9
     left = [entry.name for entry in tmp_path.iterdir()]
-    assert all(name.startswith(".a.packed.") and name.endswith(".partial") for name in left)
+    assert all(name.startswith(".pofx-") and name.endswith(".partial") for name in left)
 
 
 # What is not read

@@ -60,7 +60,6 @@ def draw(path, pixels=None, size=(4, 5), **options):
         (BYTES / 255, None, 256),
         (BYTES.astype(np.float32) / 255, None, 256),
         ((BYTES // 16) / 15, 16, 16),
-        (BYTES > 100, 17, 17),
     ],
 )
 def test_a_model_learns_the_same_levels(tmp_path, images, levels, found):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -72,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             app(arguments, console=OutputConsole(wrapped=True), print_error=False, exit_on_error=False)
             if sys.stdout is not None:
                 sys.stdout.flush()  # here, where what goes wrong with it can still be said
-        except KeyboardInterrupt:
-            return _failed("interrupted", 130)
+        except KeyboardInterrupt as error:
+            return _failed(str(error) or "interrupted", 130)
         except BrokenPipeError:
             settle_stdout()  # the reader (head, say) has seen enough
         except Exception as error:
@@ -88,11 +89,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _failed(message: str, status: int) -> int:
     with suppress(OSError):  # nobody reads stderr either
-        print(f"pofx: {message}", file=sys.stderr, flush=True)
+        print(f"pofx: {_harmless(message)}", file=sys.stderr, flush=True)
     settle_stdout()
     return status
 
 
+def _harmless(message: str) -> str:
+    """The message without what a terminal could take for a command: names of files and classes come from strangers."""
+    return "".join(character if character.isprintable() or character == "\n" else "?" for character in message)
+
+
 def run() -> None:
     """The entry point of the installed program."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # Not where it is ignored, as under nohup.
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _end)
     sys.exit(main())
+
+
+def _end(number: int, frame: object) -> None:
+    """End as an error would, so that unfinished files are removed."""
+    raise SystemExit(128 + number)

@@ -76,7 +76,14 @@ def run(
     parameters |= {"random_state": parameters.pop("seed"), "checkpoint_dir": folder}
     parameters["image_shape"] = parse_shape(parameters["image_shape"])
     check_state(folder, resume=resume)
-    collection = load_images(source, split=split, size=size, errors=errors, verbose=parameters["verbose"])
+    collection = load_images(
+        source,
+        split=split,
+        size=size,
+        errors=errors,
+        verbose=parameters["verbose"],
+        levels=parameters["levels"],
+    )
     if parameters["levels"] is None:
         parameters["levels"] = collection.levels
     if parameters["conditional"] and collection.labels is None:
@@ -98,8 +105,10 @@ def run(
     fitted.provenance_["source"] = shlex.join(
         [str(source), *(word for name, value in given.items() if value for word in (f"--{name}", value))]
     )
-    fitted.save(output)
     interrupted = fitted.stopped_by_ == "interrupt"
+    if interrupted and fitted.n_epochs_ == 0 and output.exists():
+        raise KeyboardInterrupt(f"interrupted before the first epoch was done; {output} is left as it was")
+    fitted.save(output)
     if not interrupted:
         remove_state(folder)
     console = OutputConsole()
@@ -117,6 +126,8 @@ def run(
             soft_wrap=True,
         )
     console.print(f"Written: {output}", soft_wrap=True)
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 def parse_shape(text: str | None) -> tuple[int, ...] | None:

@@ -93,11 +93,13 @@ def _print_facts(console: Console, facts: dict[str, object]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from pofx.data.collection import printable
+
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column()
     table.add_column(overflow="fold")
     for name, value in facts.items():
-        table.add_row(name.replace("_", " "), Text(str(value)))
+        table.add_row(printable(name.replace("_", " ")), Text(printable(value)))
     console.print(table)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,11 +28,13 @@ def load_images(
     errors: Errors,
     verbose: bool,
     model: GenerativeModel | None = None,
+    levels: int | None = None,
 ) -> Collection:
     """The images of a source by the options of the command line.
 
     Args:
         model: the images must be like those that it was fitted to; a file that is not is a file that cannot be used.
+        levels: the number of levels that a model is going to be fitted with, if that is known.
 
     Raises:
         SourceError: see `pofx.data.sources.load_source`.
@@ -39,8 +42,15 @@ def load_images(
     import pofx
     from pofx.engine.counting import CountedWork
 
-    shape, levels = (None, None) if model is None else (model.spec_.shape_HWC, model.spec_.levels)
+    shape, levels = (None, levels) if model is None else (model.spec_.shape_HWC, model.spec_.levels)
     with CountedWork("Reading", "images", verbose) as count:
-        return pofx.load_source(
+        collection = pofx.load_source(
             source, split=split, size=parse_size(size), shape=shape, levels=levels, errors=errors, progress=count
         )
+    if model is not None and collection.levels not in (None, levels):
+        print(
+            f"pofx: {collection.origin} says that its images have {collection.levels} levels; the model was fitted to "
+            f"images of {levels}",
+            file=sys.stderr,
+        )
+    return collection

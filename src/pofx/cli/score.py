@@ -48,6 +48,8 @@ def score(
     from pofx.cli.loading import load_images, load_model
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_left_out
+    from pofx.data.collection import printable
+    from pofx.data.levels import RealLevels
 
     if output is not None:
         output = writable(output, ".csv")
@@ -58,20 +60,30 @@ def score(
     log_p, bits = _scores(fitted, collection.images)
     names = collection.names or tuple(str(index) for index in range(len(collection)))
 
-    console = OutputConsole()
-    error = log_p.std(ddof=1) / np.sqrt(len(log_p)) if len(log_p) > 1 else np.nan
-    uniform = -fitted.spec_.n_dims * np.log(fitted.spec_.levels)
-    console.print(
-        f"log p(x) ({fitted.density}), mean over {len(log_p):,} images: {log_p.mean():.2f} ± {error:.2f} nats, "
-        f"{bits.mean():.3f} bits/dim (a uniform law: {uniform:.2f} nats, {np.log2(fitted.spec_.levels):.3f} bits/dim)"
-    )
-    order = np.argsort(log_p)
-    for title, indices in (("likeliest", order[::-1][:3]), ("least likely", order[:3])):
-        console.print(f"{title}: " + ", ".join(f"{names[i]} ({log_p[i]:.1f})" for i in indices))
-    print_left_out(console, collection.skipped, collection.conversions)
+    # Before anything is printed: whoever reads that may have seen enough of it.
     if output is not None:
         text = _csv(names, log_p, fitted.density, bits, collection.skipped)
         atomic_write(output, lambda file: file.write(text.encode(errors="surrogateescape")))
+
+    console = OutputConsole()
+    error = log_p.std(ddof=1) / np.sqrt(len(log_p)) if len(log_p) > 1 else np.nan
+    spec = fitted.spec_
+    uniform = f"{-spec.n_dims * np.log(spec.levels):.2f} nats, "
+    what: str = fitted.density
+    if isinstance(fitted.image_format_.grid, RealLevels):
+        # log p(x) is a density in the unit of the data, the bits are those of the image cut into levels.
+        what, uniform = f"{what}, of a density", ""
+    spread = f" ± {error:.2f}" if len(log_p) > 1 else ""
+    console.print(
+        f"log p(x) ({what}), mean over {len(log_p):,} {'images' if len(log_p) > 1 else 'image'}: "
+        f"{log_p.mean():.2f}{spread} nats, {bits.mean():.3f} bits/dim of {spec.levels} levels "
+        f"(a uniform law: {uniform}{np.log2(spec.levels):.3f} bits/dim)"
+    )
+    order = np.argsort(log_p)
+    for title, indices in (("likeliest", order[::-1][:3]), ("least likely", order[:3])):
+        console.print(f"{title}: " + ", ".join(f"{printable(names[i])} ({log_p[i]:.1f})" for i in indices))
+    print_left_out(console, collection.skipped, collection.conversions)
+    if output is not None:
         console.print(f"Written: {output}", soft_wrap=True)
 
 
@@ -94,8 +106,9 @@ def _csv(
     bits: NDArray[np.float64],
     skipped: tuple[Skipped, ...],
 ) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    text = io.StringIO(newline="")
+    # Ends of lines as RFC 4180 has them: a carriage return in the name of a file is then put into quotes.
+    writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for name, p, b in zip(names, log_p, bits, strict=True):
         writer.writerow([name, repr(float(p)), kind, repr(float(b)), ""])

@@ -29,7 +29,8 @@ def displayed(model: GenerativeModel, images: NDArray[Any]) -> NDArray[np.uint8]
 def print_left_out(console: Console, skipped: Sequence[Skipped], conversions: Sequence[Conversion]) -> None:
     """What became of a source's files on the way: a line a conversion, then a table of the files left out.
 
-    The first twenty of those are shown, and how many more there are; nothing is printed if there is nothing to say.
+    On a terminal the first twenty of those are shown, and how many more there are; a pipe or a file gets all of them.
+    Nothing is printed if there is nothing to say.
     """
     from rich.table import Table
     from rich.text import Text
@@ -46,12 +47,13 @@ def print_left_out(console: Console, skipped: Sequence[Skipped], conversions: Se
     # On a narrow terminal the reason goes on in the next line; names are never cut.
     table.add_column("file", overflow="fold")
     table.add_column("reason", overflow="fold")
-    for one in skipped[:SHOWN_FILES]:
+    n_shown = SHOWN_FILES if console.is_terminal else len(skipped)
+    for one in skipped[:n_shown]:
         table.add_row(Text(printable(one.name)), Text(printable(one.reason)))
     console.print(table)
-    if len(skipped) > SHOWN_FILES:
-        rest = len(skipped) - SHOWN_FILES
-        console.print(f"and {rest:,} more {_files(rest)}", soft_wrap=True)
+    rest = len(skipped) - n_shown
+    if rest > 0:
+        console.print(f"and {rest:,} more {_files(rest)} (all of them where this is written to a file)", soft_wrap=True)
 
 
 def _files(count: int) -> str:

@@ -60,6 +60,8 @@ def infer_format(
     """The format of checked rows of the training data; see `pofx.data.images` and `pofx.data.levels`."""
     height, width, channels = shape_HWC(array_shape, image_shape)
     unit_levels = levels or DEFAULT_LEVELS
+    if rows.dtype.kind == "b" and levels not in (None, 2):
+        raise ValueError(f"images of truth values have two levels, not levels={levels}: make them integers first")
     summary = reduce(ValueSummary.merge, (ValueSummary.of(part, unit_levels) for part in iterate_parts(rows)))
     grid = level_grid_for(summary, levels)
     spec = ImageSpec(height, width, channels, grid.levels)

@@ -99,5 +99,12 @@ class ConversionTally:
 
 
 def printable(text: object) -> str:
-    """``str(text)`` in one line, with "?" for what a terminal could take for a command or cannot show."""
-    return "".join(c if c.isprintable() else "?" for c in " ".join(str(text).split()))
+    """``str(text)`` in one line, with "?" for what a terminal could take for a command or cannot show, and the bytes of
+    a file name that are no text as ``\\xff``."""
+    return "".join(_printable(character) for character in " ".join(str(text).split()))
+
+
+def _printable(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character if character.isprintable() else "?"

@@ -252,7 +252,9 @@ def _check_header(header: Header, shape: tuple[int, int, int], *, resampled: boo
     """BadImage if the image cannot become one of ``shape``."""
     height, width, channels = shape
     if header.size != (height, width) and not resampled:
-        raise BadImage(f"is {_sized(header.size)}, not {_sized((height, width))}")
+        raise BadImage(
+            f"is {_sized(header.size)}, not {_sized((height, width))} (--size {height}x{width} resamples it)"
+        )
     if header.colours == Colours.RGB and channels == 1:
         raise BadImage("is in colour, but gray images are expected")
 

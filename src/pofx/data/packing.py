@@ -90,7 +90,7 @@ def _pack_folder(
     levels: int | None,
     progress: Progress | None,
 ) -> PackedFile:
-    scan = scan_folder(folder, size=size, shape=None, errors=errors)
+    scan = scan_folder(folder, size=size, shape=None, levels=levels, errors=errors)
     names: list[str] = []
     classes: list[str | None] = []
     values: ValueSummary | None = None
@@ -131,6 +131,8 @@ def _pack_array(
     if images.ndim not in (2, 3, 4) or not images.size:
         raise SourceError(f"{origin}: an array of shape {images.shape} does not hold images that can be packed")
     levels = collection.levels if levels is None else levels
+    if images.dtype.kind == "b" and levels not in (None, 2):
+        raise SourceError(f"{origin}: images of truth values have two levels, not {levels}")
     summaries = (_finite(part, levels, origin) for part in _parts(images))
     grid = _byte_grid(reduce(ValueSummary.merge, summaries), levels, origin)
     codes, label_names = _coded(collection.labels, collection.label_names, origin)

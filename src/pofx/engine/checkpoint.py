@@ -107,10 +107,15 @@ class _HashingWriter:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.hash = hashlib.sha256()
+        self.failure: OSError | None = None
 
     def write(self, data: bytes) -> int:
         self.hash.update(data)
-        return self._file.write(data)
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.failure = error
+            raise
 
     def flush(self) -> None:
         self._file.flush()
@@ -118,7 +123,12 @@ class _HashingWriter:
 
 def _write_with_digest(file: BinaryIO, content: Any) -> None:
     writer = _HashingWriter(file)
-    torch.save(content, cast(BinaryIO, writer))
+    try:
+        torch.save(content, cast(BinaryIO, writer))
+    except Exception:
+        if writer.failure is not None:  # a full disk; torch says something about positions instead
+            raise writer.failure from None
+        raise
     file.write(writer.hash.digest())
 
 

@@ -116,7 +116,7 @@ class StatusLine:
             bar = [BarColumn(20)] if console.width >= ROOM_FOR_A_BAR else []
             name, said = (TextColumn(text, markup=False) for text in ("{task.fields[name]}", "{task.description}"))
             self._progress = Progress(name, *bar, said, console=console, auto_refresh=False)
-            self._task = self._progress.add_task(text, total=1.0, name=self._name)
+            self._task = self._progress.add_task(text, total=1.0, completed=share, name=self._name)  # type: ignore[arg-type]
             self._progress.start()
         assert self._task is not None
         self._progress.update(self._task, completed=share, description=text, refresh=True)
