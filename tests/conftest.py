@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,3 +17,14 @@ def ctrl_c_is_heard() -> Iterator[None]:
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, previous)
+
+
+@pytest.fixture
+def killed_while_writing() -> Callable[[Path], None]:
+    """Leaves what a process leaves that is killed in the middle of writing a path."""
+    script = "import os, sys, pofx.atomic; pofx.atomic.atomic_write(sys.argv[1], lambda file: os._exit(7))"
+
+    def write(path: Path) -> None:
+        assert subprocess.run([sys.executable, "-c", script, str(path)]).returncode == 7
+
+    return write

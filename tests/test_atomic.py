@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from pofx.atomic import atomic_write
+from pofx.atomic import atomic_write, remove_leftovers
 
 
 def test_the_longest_name_there_can_be(tmp_path):
@@ -30,3 +30,15 @@ def test_a_failure_names_the_file_and_leaves_it(tmp_path):
         atomic_write(tmp_path / "a", full)
     assert caught.value.filename == str(tmp_path / "a")
     assert (tmp_path / "a").read_bytes() == b"old" and [e.name for e in tmp_path.iterdir()] == ["a"]
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path, killed_while_writing):
+    (tmp_path / "a").write_bytes(b"old")
+    for name in ("a", "a", "b"):
+        killed_while_writing(tmp_path / name)
+    others = {path.name for path in tmp_path.iterdir()} - {"a"}
+    assert len(others) == 3 and all(name.endswith(".partial") for name in others)
+    remove_leftovers(tmp_path / "a")
+    left = {path.name for path in tmp_path.iterdir()}
+    assert len(left) == 2 and left - {"a"} < others
+    assert (tmp_path / "a").read_bytes() == b"old"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -14,7 +15,7 @@ def atomic_write(path: str | os.PathLike[str], write: Callable[[BinaryIO], objec
 
     The bytes go to a temporary file in the same folder, are forced to disk (``fsync``) and take the name in one step
     (``os.replace``); then the folder entry itself is forced to disk. A temporary file left by a killed process ends in
-    ``.partial`` and is read by nothing.
+    ``.partial`` and is read by nothing; `remove_leftovers` removes it.
 
     Raises:
         OSError: if the folder does not exist or cannot be written; ``path`` is then as it was.
@@ -22,8 +23,7 @@ def atomic_write(path: str | os.PathLike[str], write: Callable[[BinaryIO], objec
     path = Path(path)
     if path.is_symlink():
         path = path.resolve()  # the file that the link leads to is replaced, and not the link
-    # A short name of its own: that of the file may be as long as names can be.
-    descriptor, temporary = tempfile.mkstemp(prefix=".pofx-", suffix=".partial", dir=path.parent)
+    descriptor, temporary = tempfile.mkstemp(prefix=_prefix(path), suffix=".partial", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             write(file)
@@ -39,6 +39,18 @@ def atomic_write(path: str | os.PathLike[str], write: Callable[[BinaryIO], objec
         raise
     _sync_folder(path.parent)
     return path
+
+
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
+    """Remove what killed processes left of their writing ``path``; none may be writing it now."""
+    path = Path(path).resolve()
+    for leftover in path.parent.glob(f"{_prefix(path)}*.partial"):
+        leftover.unlink(missing_ok=True)
+
+
+def _prefix(path: Path) -> str:
+    """Of the temporary files for a path: short, as the file's own name may be as long as names can be."""
+    return f".pofx-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]}-"
 
 
 def _umask() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -77,9 +78,12 @@ def test_foreign_object_is_not_executed(folder: CheckpointFolder, monkeypatch: p
         folder.read()
 
 
-def test_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None:
-    (tmp_path / ".checkpoint.pt.abc.partial").write_bytes(b"half")
-    (tmp_path / ".history.csv.abc.partial").write_bytes(b"half")
+def test_leftovers_of_a_killed_process_are_removed(
+    tmp_path: Path, killed_while_writing: Callable[[Path], None]
+) -> None:
+    killed_while_writing(tmp_path / "checkpoint.pt")
+    killed_while_writing(tmp_path / "history.csv")
+    assert len(list(tmp_path.iterdir())) == 2
     (tmp_path / "mine.partial").write_bytes(b"the user's")
     CheckpointFolder(tmp_path, "f", {})
     assert [path.name for path in tmp_path.iterdir()] == ["mine.partial"]

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 
 import torch
 
-from pofx.atomic import atomic_write
+from pofx.atomic import atomic_write, remove_leftovers
 from pofx.engine.history import History
 
 FORMAT = 1
@@ -46,8 +46,7 @@ class CheckpointFolder:
         self._identity = {"fingerprint": fingerprint, **settings}
         # What a killed process was writing when it was killed.
         for name in (CHECKPOINT_NAME, HISTORY_NAME):
-            for leftover in self.folder.glob(f".{name}.*.partial"):
-                leftover.unlink(missing_ok=True)
+            remove_leftovers(self.folder / name)
 
     @property
     def path(self) -> Path:
