@@ -17,7 +17,10 @@ def test_python_in_the_pages_runs(page, tmp_path, monkeypatch):
         exec(compile(block, page, "exec"), {})
 
 
-@pytest.mark.parametrize("module", ["pofx", "pofx.registry", "pofx.families.variational.estimator"])
+@pytest.mark.parametrize(
+    "module",
+    ["pofx", "pofx.registry", "pofx.families.autoregressive.estimator", "pofx.families.variational.estimator"],
+)
 def test_examples_in_docstrings_run(module):
     result = doctest.testmod(importlib.import_module(module))
     assert result.failed == 0

@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     from pofx.data.images import ImageSpec
     from pofx.data.sources import load_source
     from pofx.density import DensityModel
+    from pofx.families.autoregressive.estimator import PixelCNN, PixelRNN
     from pofx.families.variational.estimator import VAE
     from pofx.files.model_file import ModelFileError
     from pofx.registry import family, family_names, register
 
 # Public name -> module. Loaded at first use (PEP 562), so that `import pofx` costs no torch.
 _PUBLIC = {
+    "PixelCNN": "pofx.families.autoregressive.estimator",
+    "PixelRNN": "pofx.families.autoregressive.estimator",
     "VAE": "pofx.families.variational.estimator",
     "GenerativeModel": "pofx.base",
     "DensityModel": "pofx.density",
@@ -48,6 +51,8 @@ __all__ = [
     "GenerativeModel",
     "ImageSpec",
     "ModelFileError",
+    "PixelCNN",
+    "PixelRNN",
     "__version__",
     "family",
     "family_names",

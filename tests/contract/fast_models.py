@@ -6,7 +6,11 @@ from sklearn.datasets import load_digits
 import pofx
 
 #: Parameters that make a fit take well under a second.
-FAST = {"vae": {"width": 16, "depth": 1, "latent_dim": 3}}
+FAST = {
+    "pixelcnn": {"n_layers": 1, "n_channels": 6, "n_components": 2},
+    "pixelrnn": {"n_layers": 1, "n_hidden": 3, "n_components": 2},
+    "vae": {"width": 16, "depth": 1, "latent_dim": 3},
+}
 FAMILIES = sorted(FAST)
 
 

@@ -1,0 +1,1 @@
+"""Autoregressive models: exact log p(x) by the chain rule."""

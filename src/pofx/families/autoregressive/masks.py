@@ -1,0 +1,115 @@
+"""Which sub-pixels a feature may see: masks A and B of PixelRNN, with colour groups.
+
+An image is read in raster order, row by row and from left to right, and inside a pixel first R, then G, then B. A
+feature of colour group g at pixel (r, c) may depend on all pixels before (r, c) and, inside it, on the colours before g
+(mask A, the first layer) or also on what itself belongs to group g (mask B, all later layers).
+
+Under a law of the whole pixel (`DiscretisedLogisticMixture`) the colours of a pixel are one event: there is one group.
+
+Source: van den Oord, Kalchbrenner, Kavukcuoglu 2016, arXiv 1601.06759, section 3.4. Shapes: O features out, I in.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def rounded_up(n_features: int, n_groups: int) -> int:
+    """The least number of features, at least ``n_features``, that splits into groups of one size."""
+    return -(-n_features // n_groups) * n_groups
+
+
+def colour_groups(n_features: int, n_groups: int, parts: int = 1) -> Tensor:
+    """The colour group of each feature, (parts * n_features,) int64.
+
+    Args:
+        n_features: a multiple of n_groups; the first n_features / n_groups belong to group 0, and so on.
+        parts: how often that pattern repeats: the gates of an LSTM (4) or of a gated unit (2) are split into groups
+            each for itself, or a colour would gate the colours before it.
+    """
+    if n_features % n_groups:
+        raise ValueError(f"{n_features} features cannot be split into {n_groups} colour groups of one size")
+    # Their values are read while a network is built, also on the meta device.
+    return torch.arange(n_groups, device="cpu").repeat_interleave(n_features // n_groups).repeat(parts)
+
+
+def centre_mask(out_groups: Tensor, in_groups: Tensor, mask: str) -> Tensor:
+    """Whether each feature out may see each feature in of the same pixel, (O, I) bool.
+
+    Args:
+        mask: "A": only the groups before its own. "B": these and its own.
+    """
+    if mask not in ("A", "B"):
+        raise ValueError(f"mask must be 'A' or 'B', not {mask!r}")
+    return in_groups < out_groups[:, None] if mask == "A" else in_groups <= out_groups[:, None]
+
+
+class MaskedConv2d(nn.Module):
+    """A convolution that sees the ``kernel // 2`` rows above, the columns to the left, and the centre through a mask.
+
+    Of a kernel x kernel convolution only the rows up to its centre are kept: the rows below are masked for every
+    feature. So the weight has the shape (O, I, height, kernel) with height = kernel // 2 + 1 (1 if ``one_row``), and
+    the same size comes out.
+
+    Args:
+        in_groups, out_groups: the colour group of each feature, see `colour_groups`.
+        kernel: odd, the width.
+        mask: "A" or "B", for the centre.
+        one_row: sees its own row only.
+    """
+
+    def __init__(
+        self, in_groups: Tensor, out_groups: Tensor, kernel: int, mask: str, *, one_row: bool = False, bias: bool = True
+    ) -> None:
+        super().__init__()
+        if kernel < 1 or kernel % 2 == 0:
+            raise ValueError(f"the kernel of a masked convolution must be odd and positive, not {kernel}")
+        self.reach = kernel // 2
+        self.rows_above = 0 if one_row else self.reach
+        self._structure = (tuple(in_groups.tolist()), tuple(out_groups.tolist()), kernel, self.rows_above, mask)
+        allowed = _allowed(*self._structure, torch.device("cpu"))
+        self.is_masked = not bool(allowed.all())
+        # PyTorch's initialisation, with the inputs that each feature really has.
+        weight = 2 * torch.rand(allowed.shape) - 1
+        bound = allowed.flatten(1).sum(1).clamp(min=1).double().rsqrt().to(weight)
+        self.weight = nn.Parameter(weight * bound[:, None, None, None])
+        self.bias = nn.Parameter((2 * torch.rand(len(out_groups)) - 1) * bound) if bias else None
+
+    @property
+    def allowed(self) -> Tensor:
+        """Which weights count, (O, I, rows_above + 1, kernel) bool."""
+        return _allowed(*self._structure, self.weight.device)
+
+    def masked_weight(self) -> Tensor:
+        """The weight, zero where a feature may not look; (O, I, rows_above + 1, kernel)."""
+        return self.weight * self.allowed if self.is_masked else self.weight
+
+    def forward(self, h_NIHW: Tensor) -> Tensor:
+        weight = self.masked_weight()
+        if self.rows_above == 0:
+            return F.conv2d(h_NIHW, weight, self.bias, padding=(0, self.reach))
+        padded_NIHW = F.pad(h_NIHW, (self.reach, self.reach, self.rows_above, 0))
+        return F.conv2d(padded_NIHW, weight, self.bias)
+
+
+@lru_cache(maxsize=128)
+def _allowed(
+    in_groups: tuple[int, ...],
+    out_groups: tuple[int, ...],
+    kernel: int,
+    rows_above: int,
+    mask: str,
+    device: torch.device,
+) -> Tensor:
+    """The mask of a `MaskedConv2d`: no buffer, as it follows from the arguments and a model file has no say in it."""
+    # A mask made under inference_mode could not be used for training afterwards.
+    with torch.inference_mode(False), torch.device("cpu"):
+        allowed = torch.zeros(len(out_groups), len(in_groups), rows_above + 1, kernel, dtype=torch.bool)
+        allowed[:, :, :-1] = True
+        allowed[:, :, -1, : kernel // 2] = True
+        allowed[:, :, -1, kernel // 2] = centre_mask(torch.tensor(out_groups), torch.tensor(in_groups), mask)
+        return allowed.to(device)

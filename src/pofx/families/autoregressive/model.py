@@ -1,0 +1,295 @@
+"""What every autoregressive model can do, whatever its layers: the contract of `pofx.base` for exact p(x)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import partial
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from pofx.base import Density
+from pofx.data.images import ImageFormat
+from pofx.data.levels import RealLevels
+from pofx.data.reader import ImageReader
+from pofx.density import DensityModel
+from pofx.distributions.pixels import PixelLaw, pixel_law
+from pofx.distributions.surprise import SPREAD_NAMES, surprise_spread
+from pofx.engine.devices import resolve_device
+from pofx.engine.phase import Phase
+from pofx.engine.randomness import draw_seed
+from pofx.families.autoregressive import chain_rule
+from pofx.families.autoregressive.completion import complete_images, leading
+from pofx.families.autoregressive.module import AutoregressiveModule, colour_groups_of
+from pofx.families.autoregressive.sampling import METHODS, Canvas, Method, draw_images
+from pofx.families.autoregressive.training import (
+    feature_fields,
+    features,
+    image_terms,
+    likelihood_phase,
+    validation_log_p,
+)
+
+#: Up to so many levels "auto" gives each a number of its own; beyond, neighbouring levels had better know each other.
+SOFTMAX_LEVELS = 64
+
+
+class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
+    """log p(x) = sum_i log p(x_i | x_<i), exactly: what `PixelCNN` and `PixelRNN` have in common."""
+
+    density: ClassVar[Density] = "exact"
+    module_: AutoregressiveModule
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **DensityModel._parameter_constraints,
+        "n_layers": [Interval(Integral, 1, None, closed="left")],
+        "likelihood": [StrOptions({"auto", "softmax", "logistic_mixture"})],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    n_layers: int
+    likelihood: str
+    n_components: int
+
+    # ---- training ---------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _network(self, law: PixelLaw, n_groups: int, n_classes: int) -> AutoregressiveModule:
+        """The untrained network for a law of a pixel."""
+
+    def _build_module(self, image_format: ImageFormat, n_classes: int) -> nn.Module:
+        law = chosen_law(self.likelihood, image_format.spec.channels, image_format.spec.levels, self.n_components)
+        return self._network(law, colour_groups_of(law), n_classes)
+
+    def _phases(self, module: nn.Module, image_format: ImageFormat) -> Sequence[Phase]:
+        assert isinstance(module, AutoregressiveModule)
+        return [likelihood_phase(module, image_format.spec.n_dims)]
+
+    def _validation_score(self, module: nn.Module, reader: ImageReader) -> float:
+        assert isinstance(module, AutoregressiveModule)
+        return validation_log_p(module, reader)
+
+    # ---- probability ------------------------------------------------------------------------------------------------
+
+    def _log_prob(self, x_NCHW: Tensor, codes: Tensor | None, *, discrete: bool) -> Tensor:
+        return chain_rule.log_p_x(image_terms(self.module_, x_NCHW, codes).double())
+
+    def _terms(self, x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
+        """log p(x_i | x_<i) of each sub-pixel, NCHW, float64; the marginal's if a conditional model has no labels."""
+        if codes is not None or not self._is_conditional:
+            return image_terms(self.module_, x_NCHW, codes).double()
+        of_classes = [
+            image_terms(self.module_, x_NCHW, torch.full((len(x_NCHW),), code, device=x_NCHW.device)).double()
+            for code in range(len(self.classes_))
+        ]
+        log_prior = torch.from_numpy(np.log(self.class_prior_)).to(x_NCHW.device)
+        return chain_rule.marginal_terms(torch.stack(of_classes), log_prior)
+
+    def log_prob_map(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.float64]:
+        """log p(x_i | x_<i) of each sub-pixel in nats, in the layout of the training images; sums to `score_samples`.
+
+        The order is that of the chain rule: row by row, from left to right, R before G before B. Of a conditional model
+        without labels the terms are those of the marginal, sum_y p(y | x_<i) p(x_i | x_<i, y).
+        """
+        reader = self._checked_reader(X, y)
+        (terms,) = self._map(reader, self._terms)
+        values = self.image_format_.layout(terms)
+        grid = self.image_format_.grid
+        if isinstance(grid, RealLevels):
+            within = grid.log_density_within(reader.values(np.arange(len(reader))))
+            values = values + within.reshape(values.shape)
+        return values
+
+    def typicality_statistics(
+        self, X: ArrayLike, y: ArrayLike | None = None
+    ) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+        """Statistics (n, k) that tell typical images from others, and their k names: log p(x), and how the surprise
+        -log p(x_i | x_<i) is spread over the sub-pixels (see `pofx.distributions.surprise`)."""
+        reader = self._checked_reader(X, y)
+
+        def statistics(x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
+            terms = self._terms(x_NCHW, codes)
+            return torch.cat([chain_rule.log_p_x(terms)[:, None], surprise_spread(-terms)], dim=1)
+
+        (values,) = self._map(reader, statistics)
+        return values, ("log_p", *SPREAD_NAMES)
+
+    def surprise_map(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.float64]:
+        """-log p(x_i | x_<i) - H_i of each sub-pixel, in nats, in the layout of the training images.
+
+        H_i is what the model expects -log p(x_i | x_<i) to be, given what came before (the entropy of that sub-pixel):
+        positive where the image is less likely than the model's own images are there.
+        """
+        reader = self._checked_reader(X, y)
+
+        def surprise(x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
+            parameters = self.module_(x_NCHW, codes).to(self._dtype)
+            law = self.module_.law
+            return -law.log_prob(parameters, x_NCHW) - law.entropy(parameters, x_NCHW)
+
+        (values,) = self._map(reader, lambda x, codes: self._average_over_classes(x, codes, surprise))
+        return self.image_format_.layout(values)
+
+    # ---- sampling ---------------------------------------------------------------------------------------------------
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        y: ArrayLike | None = None,
+        method: Method = "auto",
+        temperature: float = 1.0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> NDArray[Any]:
+        """Draw images from the model, exactly.
+
+        Args:
+            n_samples: how many.
+            y: of a conditional model, one label for all or a label for each, (n_samples,); without it labels are drawn
+                with their frequencies in the training data.
+            method: "naive", "cached", "jacobi" make the same images from the same noise (see `sampling`), at different
+                speed; "auto" picks by the number of images.
+            temperature: below 1 the likely becomes likelier (logits / T, scales * T); 1 samples p(x).
+            random_state: seed or generator; None uses the model's own ``random_state`` (and, if that is None, fresh
+                randomness).
+
+        Returns:
+            Images like the ones the model was fitted to, in layout, dtype and levels.
+        """
+        _check_method(method)
+        if not (np.isfinite(temperature) and temperature > 0):
+            raise ValueError(f"temperature must be a positive number, not {temperature!r}")
+        draw = partial(self._draw, method=method, temperature=float(temperature))
+        return self._sample(n_samples, y, random_state, draw)
+
+    def _draw(
+        self,
+        n: int,
+        codes: Tensor | None,
+        generator: torch.Generator,
+        method: Method = "auto",
+        temperature: float = 1.0,
+    ) -> Tensor:
+        x_NCHW = torch.zeros(n, *self.spec_.shape_CHW, dtype=torch.int64, device=generator.device)
+        canvas = Canvas(x_NCHW, None, codes, generator, temperature)
+        return draw_images(self.module_, canvas, method)
+
+    def complete(
+        self,
+        X: ArrayLike,
+        mask: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        method: Method = "auto",
+        n_particles: int = 16,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> NDArray[Any]:
+        """Fill in the unknown sub-pixels: a draw from p(x_unknown | x_known).
+
+        Exact where the known sub-pixels come before the unknown ones in raster order (the upper half is known, say).
+        Otherwise an approximation by sequential Monte Carlo, see `completion`.
+
+        Args:
+            X: images; what stands at unknown sub-pixels is not looked at, and may be NaN.
+            mask: True where X is known; for all images (height, width), (height, width, channels) or (d,), or in the
+                shape of X.
+            y: labels of a conditional model; without them they are drawn from p(y | what is known), as said there.
+            method: how the images are drawn, see `sample`.
+            n_particles: particles an image of the approximation; 1 takes no heed of known sub-pixels that come later.
+            random_state: seed or generator; None as in `sample`.
+
+        Returns:
+            Images like the ones the model was fitted to, equal to X where it is known.
+        """
+        check_is_fitted(self)
+        _check_method(method)
+        if not isinstance(n_particles, int | np.integer) or n_particles < 1:
+            raise ValueError(f"n_particles must be an integer of at least 1, not {n_particles!r}")
+        X = np.asarray(X)
+        known = self._checked_mask(mask, X.shape)
+        filler = self.image_format_.images(
+            np.zeros((1, *self.spec_.shape_CHW), dtype=np.int64), np.random.default_rng(0)
+        )
+        X = np.where(known, X, filler.flat[0])
+        reader = self._checked_reader(X, y)
+        seed = draw_seed(self.random_state if random_state is None else random_state)
+        codes = reader.labels
+        device = resolve_device(self.device)
+        log_prior_K = None
+        if codes is None and self._is_conditional:
+            log_prior_K = torch.from_numpy(np.log(self.class_prior_)).to(device)
+        generator = torch.Generator(device).manual_seed(seed)
+        self.module_.to(device)
+        known_NCHW = torch.tensor(self.image_format_.rows_to_NCHW(known.reshape(len(X), -1)))
+        exact = bool((leading(known_NCHW) == known_NCHW).all())  # and then there are no particles
+        size = max(1, self._chunk_size // (1 if exact else n_particles))
+        drawn = []
+        for start in range(0, len(X), size):
+            part = np.arange(start, min(start + size, len(X)))
+            x_NCHW, _ = reader.batch(part)
+            canvas = Canvas(
+                x_NCHW.to(device, torch.int64),
+                known_NCHW[part].to(device),
+                None if codes is None else torch.from_numpy(codes[part]).to(device),
+                generator,
+            )
+            drawn.append(
+                complete_images(self.module_, canvas, method, n_particles, log_prior_K=log_prior_K).cpu().numpy()
+            )
+        images = self._as_images(np.concatenate(drawn), np.random.default_rng([seed, 0]))
+        return np.where(known, X, images.reshape(X.shape)).astype(images.dtype)
+
+    def _checked_mask(self, mask: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+        """The mask in the shape of X."""
+        known = np.asarray(mask)
+        if known.dtype != bool:
+            raise ValueError(f"mask must hold truth values, True where X is known, not {known.dtype}")
+        if known.ndim == len(shape) - 2 and len(shape) == 4:
+            known = known[..., None]  # the same for all colours
+        if known.shape not in (shape, shape[1:], (*shape[1:-1], 1)):
+            raise ValueError(f"mask has the shape {np.shape(mask)}; X holds images of shape {shape[1:]}")
+        return np.broadcast_to(known, shape)
+
+    # ---- features ---------------------------------------------------------------------------------------------------
+
+    def transform(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[Any]:
+        """Features of each image: the middle layer's, averaged over a grid of at most 4 x 4 fields.
+
+        (n, fields * features), float32 for float32 images, else float64. The layer is the middle one of the stack, for
+        every collection: no label chooses it. A conditional model without labels averages over p(y|x).
+        """
+        reader = self._checked_reader(X, y)
+
+        def pooled(x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
+            return features(self.module_, x_NCHW, codes)
+
+        (values,) = self._map(reader, lambda x, codes: self._average_over_classes(x, codes, pooled))
+        return values.astype(np.float32) if reader.rows.dtype == np.float32 else values
+
+    @property
+    def _n_features_out(self) -> int:
+        height, width = feature_fields(self.spec_.height, self.spec_.width)
+        return height * width * self.module_.n_features
+
+
+def chosen_law(likelihood: str, channels: int, levels: int, n_components: int) -> PixelLaw:
+    """The pixel law that a ``likelihood`` stands for: of two levels always a sigmoid."""
+    if levels == 2 and likelihood != "logistic_mixture":
+        return pixel_law("bernoulli", channels, levels)
+    if likelihood == "auto":
+        likelihood = "softmax" if levels <= SOFTMAX_LEVELS else "logistic_mixture"
+    name = "categorical" if likelihood == "softmax" else likelihood
+    return pixel_law(name, channels, levels, n_components)
+
+
+def _check_method(method: str) -> None:
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, not {method!r}")

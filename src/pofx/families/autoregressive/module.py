@@ -1,0 +1,205 @@
+"""The network of an autoregressive model: input layer, residual layers, head, pixel law; no loss in here.
+
+Shapes: x_NCHW levels, u_NCHW the same scaled to [-1, 1], h_NFHW features, parameters_NPHW what the pixel law takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pofx.distributions.pixels import DiscretisedLogisticMixture, PixelLaw
+from pofx.families.autoregressive.masks import MaskedConv2d, colour_groups
+from pofx.families.autoregressive.rows import ConvolutionRows, LayerRows
+
+#: Width of the first convolution.
+INPUT_KERNEL = 7
+
+MakeLayer = Callable[[int], nn.Module]
+"""From a layer's number to the layer."""
+
+
+class InputLayer(nn.Module):
+    """A 7 x 7 convolution under mask A, from the image to F features."""
+
+    def __init__(self, channels: int, n_features: int, n_groups: int, n_classes: int, *, two_stacks: bool) -> None:
+        super().__init__()
+        image, features = colour_groups(channels, n_groups), colour_groups(n_features, n_groups)
+        self.look = MaskedConv2d(image, features, INPUT_KERNEL, "A", one_row=two_stacks)
+        self.reach = self.look.reach
+        self.vertical = nn.Conv2d(channels, n_features, (self.reach, INPUT_KERNEL)) if two_stacks else None
+
+    def forward(self, u_NCHW: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The features of the image, and of the rows strictly above in networks of two stacks."""
+        if self.vertical is None:
+            return self.look(u_NCHW), None
+        above = self.vertical(F.pad(u_NCHW, (self.reach, self.reach, self.reach, 0)))[:, :, :-1]
+        return self.look(u_NCHW), above
+
+
+class InputRows:
+    """The companion of an `InputLayer`."""
+
+    def __init__(self, layer: InputLayer, n: int, width: int) -> None:
+        self.look = ConvolutionRows(layer.look, n, width)
+        self.vertical, self.reach = layer.vertical, layer.reach
+        weight = layer.look.weight
+        self.above_NCRW = weight.new_zeros(n, weight.shape[1], layer.reach, width)
+
+    def start(self) -> Tensor | None:
+        self.look.start(None)
+        if self.vertical is None:
+            return None
+        above = F.conv2d(self.above_NCRW, self.vertical.weight, self.vertical.bias, padding=(0, self.reach))
+        return above.squeeze(2).transpose(1, 2)
+
+    def finish(self, u_NWC: Tensor) -> None:
+        self.look.row[:, self.reach :] = u_NWC
+        self.look.finish()
+        if self.vertical is not None:
+            newest = u_NWC.transpose(1, 2).unsqueeze(2)
+            self.above_NCRW = torch.cat([self.above_NCRW[:, :, 1:], newest], dim=2)
+
+    def select(self, index: Tensor) -> None:
+        self.look.select(index)
+        self.above_NCRW = self.above_NCRW[index]
+
+
+class AutoregressiveModule(nn.Module):
+    """p(x_i | x_<i, y) for all sub-pixels at once (`forward`), or row by row (`rows`).
+
+    Args:
+        law: of a pixel. Under a law of the whole pixel there is one colour group, else one a channel.
+        n_features: F, a multiple of the number of groups.
+        make_layer: makes the residual layers; each maps (h, above, y_NK) to (h, above) and has a companion (`rows`).
+        two_stacks: whether the layers have a vertical stack.
+    """
+
+    def __init__(
+        self,
+        law: PixelLaw,
+        n_classes: int,
+        *,
+        n_features: int,
+        n_layers: int,
+        make_layer: MakeLayer,
+        two_stacks: bool,
+    ) -> None:
+        super().__init__()
+        assert law.levels is not None
+        self.law, self.levels, self.n_classes, self.n_features = law, law.levels, n_classes, n_features
+        self.n_groups = colour_groups_of(law)
+        self.n_outputs_a_pixel = law.n_parameters
+        self.input = InputLayer(law.channels, n_features, self.n_groups, n_classes, two_stacks=two_stacks)
+        self.layers = nn.ModuleList(make_layer(number) for number in range(n_layers))
+        features = colour_groups(n_features, self.n_groups)
+        self.head = nn.ModuleList(
+            [
+                MaskedConv2d(features, features, 1, "B"),
+                MaskedConv2d(features, colour_groups(law.n_parameters, self.n_groups), 1, "B"),
+            ]
+        )
+
+    def forward(self, x_NCHW: Tensor, codes: Tensor | None = None) -> Tensor:
+        """Parameters of the law of every pixel given the pixels before it, NPHW."""
+        h_NFHW, _ = self.hidden(x_NCHW, codes, len(self.layers))
+        for layer in self.head:
+            h_NFHW = layer(F.relu(h_NFHW))
+        return h_NFHW
+
+    def hidden(self, x_NCHW: Tensor, codes: Tensor | None, n_layers: int) -> tuple[Tensor, Tensor | None]:
+        """The features after so many layers, and those of the vertical stack if there is one; NFHW."""
+        y_NK = self.one_hot(codes, len(x_NCHW))
+        h_NFHW, above = self.input(self.scaled(x_NCHW))
+        for layer in self.layers[:n_layers]:
+            h_NFHW, above = layer(h_NFHW, above, y_NK)
+        return h_NFHW, above
+
+    def rows(self, n: int, width: int, codes: Tensor | None) -> NetworkRows:
+        """The companion that draws n images row by row."""
+        return NetworkRows(self, n, width, codes)
+
+    def scaled(self, x: Tensor) -> Tensor:
+        """Levels 0..K-1 -> [-1, 1]."""
+        return x.to(self.dtype) * (2 / (self.levels - 1)) - 1
+
+    def one_hot(self, codes: Tensor | None, n: int) -> Tensor:
+        """Class codes (n,) -> (n, n_classes); no columns in an unconditional model."""
+        if not self.n_classes:
+            return torch.empty(n, 0, dtype=self.dtype, device=self.device)
+        assert codes is not None, "a conditional network needs labels"
+        return F.one_hot(codes, self.n_classes).to(self.dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+
+class NetworkRows:
+    """The companion of the network: the parameters of a row's pixels, given the rows above and the pixels before.
+
+    Levels come as rows NWC (of any dtype), parameters go as NWP or NP.
+    """
+
+    def __init__(self, module: AutoregressiveModule, n: int, width: int, codes: Tensor | None) -> None:
+        y_NK = module.one_hot(codes, n)
+        self.scaled = module.scaled
+        self.input = InputRows(module.input, n, width)
+        self.layers: list[LayerRows] = [layer.rows(n, width, y_NK) for layer in module.layers]  # type: ignore[operator]
+        self.head = [ConvolutionRows(layer, n, width) for layer in module.head]  # type: ignore[arg-type]
+
+    @property
+    def columns_are_parallel(self) -> bool:
+        """Whether `columns` evaluates its columns at the same time and not one after the other."""
+        return all(layer.columns_are_parallel for layer in self.layers)
+
+    def start(self) -> None:
+        """Begin a row."""
+        above = self.input.start()
+        for layer in self.layers:
+            above = layer.start(above)
+
+    def pixel(self, x_NWC: Tensor, column: int) -> Tensor:
+        """Parameters of one pixel, NP, of a row whose levels left of it are known; called for column after column, and
+        for every colour group of a pixel anew: of the pixel itself only the colours before count."""
+        newest = slice(max(0, column - 1), column + 1)
+        self.input.look.row[:, self.input.reach :][:, newest] = self.scaled(x_NWC[:, newest])
+        h = self.input.look.evaluate(column)
+        for layer in self.layers:
+            h = layer.pixel(h, column)
+        for head in self.head:
+            h = head.pixel(h.relu(), column)
+        return h
+
+    def columns(self, x_NWC: Tensor, first: int, active: Tensor | None) -> Tensor:
+        """Parameters of the columns from ``first`` on, NWP, if the row has these levels there."""
+        h = self.input.look.columns(self.scaled(x_NWC), first, active)
+        for layer in self.layers:
+            h = layer.columns(h, first, active)
+        for head in self.head:
+            h = head.columns(h.relu(), first, active)
+        return h
+
+    def finish(self, x_NWC: Tensor) -> None:
+        """End the row, which has these levels."""
+        self.input.finish(self.scaled(x_NWC))
+        for layer in self.layers:
+            layer.finish()
+
+    def select(self, index: Tensor) -> None:
+        """Keep the images of these indices, in this order; an index may come more than once."""
+        self.input.select(index)
+        for layer in self.layers:
+            layer.select(index)
+
+
+def colour_groups_of(law: PixelLaw) -> int:
+    """How many events a pixel is: one under a law of the whole pixel, else one a channel."""
+    return 1 if isinstance(law, DiscretisedLogisticMixture) else law.channels

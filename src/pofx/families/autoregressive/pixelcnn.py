@@ -1,0 +1,175 @@
+"""The convolutional layers: the masked residual block of 2016, and the gated layer with two stacks.
+
+Shapes: F features; h_NFHW, y_NK one-hot labels (K = 0 columns without). Every layer maps (h, above, y) to (h, above);
+``above`` are the features of the vertical stack, None in networks without one.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pofx.families.autoregressive.masks import MaskedConv2d, colour_groups
+from pofx.families.autoregressive.rows import ConvolutionRows, LayerRows
+
+
+class ResidualBlock(nn.Module):
+    """h + conv_1x1(relu(conv_kxk(relu(conv_1x1(relu(h)))))), all under mask B, through half of the features.
+
+    Its stack has a blind spot: what lies above a pixel and to the right of the cone of the kernels is never seen,
+    although it comes before the pixel. `GatedLayer` has none.
+    Source: van den Oord, Kalchbrenner, Kavukcuoglu 2016, arXiv 1601.06759, figure 5.
+    """
+
+    def __init__(self, n_features: int, kernel: int, n_groups: int, n_classes: int) -> None:
+        super().__init__()
+        outer, inner = colour_groups(n_features, n_groups), colour_groups(n_features // 2, n_groups)
+        self.reduce = MaskedConv2d(outer, inner, 1, "B")
+        self.look = MaskedConv2d(inner, inner, kernel, "B")
+        self.expand = MaskedConv2d(inner, outer, 1, "B")
+        self.label = nn.Linear(n_classes, len(inner), bias=False) if n_classes else None
+
+    def forward(self, h_NFHW: Tensor, above: None, y_NK: Tensor) -> tuple[Tensor, None]:
+        inner = self.reduce(F.relu(h_NFHW))
+        if self.label is not None:
+            inner = inner + self.label(y_NK)[:, :, None, None]
+        return h_NFHW + self.expand(F.relu(self.look(F.relu(inner)))), None
+
+    def rows(self, n: int, width: int, y_NK: Tensor) -> ResidualBlockRows:
+        return ResidualBlockRows(self, n, width, y_NK)
+
+
+class ResidualBlockRows(LayerRows):
+    """The companion of a `ResidualBlock`."""
+
+    def __init__(self, block: ResidualBlock, n: int, width: int, y_NK: Tensor) -> None:
+        self.reduce, self.look, self.expand = (
+            ConvolutionRows(part, n, width) for part in (block.reduce, block.look, block.expand)
+        )
+        self.label_NF = None if block.label is None else block.label(y_NK)
+
+    def start(self, above_NWI: Tensor | None) -> Tensor | None:
+        self.look.start(None)
+        return above_NWI
+
+    def pixel(self, h_NI: Tensor, column: int) -> Tensor:
+        inner = self.reduce.pixel(h_NI.relu(), column)
+        if self.label_NF is not None:
+            inner = inner + self.label_NF
+        inner = self.look.pixel(inner.relu_(), column)
+        return h_NI + self.expand.pixel(inner.relu_(), column)
+
+    def columns(self, h_NWI: Tensor, first: int, active: Tensor | None) -> Tensor:
+        inner = self.reduce.columns(h_NWI.relu(), first, active)
+        if self.label_NF is not None:
+            label_NF = self.label_NF if active is None else self.label_NF[active]
+            inner = inner + label_NF[:, None]
+        inner = self.look.columns(inner.relu(), first, active)
+        return h_NWI + self.expand.columns(inner.relu(), first, active)
+
+    def finish(self) -> None:
+        self.look.finish()
+
+    def select(self, index: Tensor) -> None:
+        self.look.select(index)
+        if self.label_NF is not None:
+            self.label_NF = self.label_NF[index]
+
+
+class GatedLayer(nn.Module):
+    """Two stacks, gated: a vertical one for all rows above, a horizontal one for the row to the left.
+
+        v' = conv(v), over the rows r - k//2 .. r of v (v at row r knows the image's rows before r);  v <- gate(v')
+        h <- h + conv_1x1(gate(conv(h) + conv_1x1(v'))),     gate(a, b) = tanh(a) sigmoid(b),
+
+    with the label's contribution added inside each gate. Together they see every pixel before their own within reach:
+    no blind spot. Source: van den Oord et al. 2016, arXiv 1606.05328, section 2.2 and figure 2.
+    """
+
+    def __init__(self, n_features: int, kernel: int, n_groups: int, n_classes: int) -> None:
+        super().__init__()
+        features, gates = colour_groups(n_features, n_groups), colour_groups(n_features, n_groups, parts=2)
+        self.reach = kernel // 2
+        self.vertical = nn.Conv2d(n_features, 2 * n_features, (self.reach + 1, kernel))
+        self.link = nn.Conv2d(2 * n_features, 2 * n_features, 1)
+        self.horizontal = MaskedConv2d(features, gates, kernel, "B", one_row=True, bias=False)
+        self.out = MaskedConv2d(features, features, 1, "B")
+        self.label = nn.Linear(n_classes, 2 * n_features, bias=False) if n_classes else None
+
+    def forward(self, h_NFHW: Tensor, above_NFHW: Tensor, y_NK: Tensor) -> tuple[Tensor, Tensor]:
+        vertical = self.vertical(F.pad(above_NFHW, (self.reach, self.reach, self.reach, 0)))
+        horizontal = self.horizontal(h_NFHW) + self.link(vertical)
+        if self.label is not None:
+            label = self.label(y_NK)[:, :, None, None]
+            vertical, horizontal = vertical + label, horizontal + label
+        return h_NFHW + self.out(gate(horizontal, 1)), gate(vertical, 1)
+
+    def rows(self, n: int, width: int, y_NK: Tensor) -> GatedLayerRows:
+        return GatedLayerRows(self, n, width, y_NK)
+
+
+class GatedLayerRows(LayerRows):
+    """The companion of a `GatedLayer`: of the vertical stack it keeps ``reach`` rows, of the horizontal one its own.
+
+    What is done for every pixel is few operations: with s = sigmoid of (2a, b), -tanh(a) sigmoid(b) = s_b - 2 s_a s_b.
+    So the weights that give a are doubled here, and those that take the gate have their sign changed.
+    """
+
+    def __init__(self, layer: GatedLayer, n: int, width: int, y_NK: Tensor) -> None:
+        self.layer = layer
+        weight = layer.vertical.weight
+        n_features = weight.shape[1]
+        self.doubled_a = weight.new_tensor([2.0, 1.0]).repeat_interleave(n_features)
+        self.horizontal = ConvolutionRows(layer.horizontal, n, width)
+        # Not in place: of one feature it may be the layer's own weight.
+        self.horizontal.row_weight = self.horizontal.row_weight * self.doubled_a
+        self.minus_out_weight = -layer.out.masked_weight().detach()[:, :, 0, 0].t().contiguous()
+        assert layer.out.bias is not None
+        self.out_bias = layer.out.bias
+        self.above_NFRW = weight.new_zeros(n, n_features, layer.reach, width)
+        self.label_NF = None if layer.label is None else layer.label(y_NK)
+        self.link_weight = layer.link.weight[:, :, 0, 0].t().contiguous()
+        self.base: Tensor
+
+    def start(self, above_NWI: Tensor | None) -> Tensor:
+        assert above_NWI is not None
+        rows_NFRW = torch.cat([self.above_NFRW, above_NWI.transpose(1, 2).unsqueeze(2)], dim=2)
+        vertical = F.conv2d(
+            rows_NFRW, self.layer.vertical.weight, self.layer.vertical.bias, padding=(0, self.layer.reach)
+        )
+        vertical_NWF = vertical.squeeze(2).transpose(1, 2)
+        self.above_NFRW = rows_NFRW[:, :, 1:]
+        assert self.layer.link.bias is not None
+        self.base = vertical_NWF @ self.link_weight + self.layer.link.bias
+        if self.label_NF is not None:
+            self.base = self.base + self.label_NF[:, None]
+            vertical_NWF = vertical_NWF + self.label_NF[:, None]
+        self.base = self.base * self.doubled_a
+        return gate(vertical_NWF, 2)
+
+    def pixel(self, h_NI: Tensor, column: int) -> Tensor:
+        s_a, s_b = self.horizontal.pixel(h_NI, column, self.base[:, column]).sigmoid_().chunk(2, 1)
+        minus_gate = torch.addcmul(s_b, s_a, s_b, value=-2)
+        return torch.addmm(h_NI, minus_gate, self.minus_out_weight).add_(self.out_bias)
+
+    def columns(self, h_NWI: Tensor, first: int, active: Tensor | None) -> Tensor:
+        base = self.base[:, first:] if active is None else self.base[active, first:]
+        s_a, s_b = (self.horizontal.columns(h_NWI, first, active) + base).sigmoid_().chunk(2, 2)
+        minus_gate = torch.addcmul(s_b, s_a, s_b, value=-2)
+        return h_NWI + minus_gate @ self.minus_out_weight + self.out_bias
+
+    def finish(self) -> None:
+        """Nothing: the horizontal stack forgets its row, the vertical one has taken its own in `start`."""
+
+    def select(self, index: Tensor) -> None:
+        self.horizontal.select(index)
+        self.above_NFRW, self.base = self.above_NFRW[index], self.base[index]
+        if self.label_NF is not None:
+            self.label_NF = self.label_NF[index]
+
+
+def gate(features: Tensor, dim: int) -> Tensor:
+    """tanh(a) sigmoid(b), a and b being the two halves of the features."""
+    a, b = features.chunk(2, dim)
+    return torch.tanh(a) * torch.sigmoid(b)

@@ -1,0 +1,111 @@
+"""Evaluating a network row by row and pixel by pixel: what sampling needs so as not to start anew for every pixel.
+
+Each layer has a companion (`LayerRows`) that remembers of the rows above no more than the layer looks at. For every row
+
+    start     what the rows above contribute, for the whole row at once
+    pixel     the features of one pixel, from its own input and what was remembered of the pixels to its left; or
+    columns   the features of several neighbouring columns at once, teacher-forced
+    finish    the row becomes one of the rows above
+
+Shapes: N images, W columns, I features in, O features out; rows are NWI, channels last, so that a window of columns is
+one matrix. ``active`` selects images: the indices of those that still change, or None for all.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pofx.families.autoregressive.masks import MaskedConv2d
+
+
+class LayerRows(ABC):
+    """The companion of a layer for ``n`` images of ``width`` columns."""
+
+    #: Whether `columns` evaluates its columns at the same time and not one after the other.
+    columns_are_parallel = True
+
+    @abstractmethod
+    def start(self, above_NWI: Tensor | None) -> Tensor | None:
+        """Begin a row. A layer of two stacks gets the vertical stack's row and returns its own; others pass None on."""
+
+    @abstractmethod
+    def pixel(self, h_NI: Tensor, column: int) -> Tensor:
+        """The layer's output at one column, all columns to the left having been evaluated; NO."""
+
+    @abstractmethod
+    def columns(self, h_NWI: Tensor, first: int, active: Tensor | None) -> Tensor:
+        """The layer's output at the columns from ``first`` to the last, given its input there; NWO."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """End the row: every column was evaluated with its final input."""
+
+    @abstractmethod
+    def select(self, index: Tensor) -> None:
+        """Keep the images of these indices, in this order; an index may come more than once."""
+
+
+class ConvolutionRows(LayerRows):
+    """The companion of a `MaskedConv2d`."""
+
+    def __init__(self, convolution: MaskedConv2d, n: int, width: int) -> None:
+        weight = convolution.masked_weight().detach()
+        n_out, n_in, height = weight.shape[:3]
+        self.reach, self.width = convolution.reach, width
+        self.bias = weight.new_zeros(n_out) if convolution.bias is None else convolution.bias.detach()
+        self.above_weight = weight[:, :, : height - 1].contiguous() if height > 1 else None
+        # The window of a pixel, its columns from left to right and the features of each, as one vector.
+        self.row_weight = weight[:, :, -1, : self.reach + 1].permute(2, 1, 0).flatten(0, 1).contiguous()
+        self.n_in = n_in
+        self.above = weight.new_zeros(n, n_in, height - 1, width)
+        self.row = weight.new_zeros(n, self.reach + width, n_in)
+        self.base: Tensor = self.bias
+
+    def start(self, above_NWI: Tensor | None) -> Tensor | None:
+        if self.above_weight is not None:
+            summed_NO1W = F.conv2d(self.above, self.above_weight, self.bias, padding=(0, self.reach))
+            self.base = summed_NO1W.squeeze(2).transpose(1, 2).contiguous()
+        return above_NWI
+
+    def pixel(self, h_NI: Tensor, column: int, base_NO: Tensor | None = None) -> Tensor:
+        """As said in `LayerRows`; ``base_NO`` is added instead of the bias, in a layer that sees its own row only."""
+        if self.reach == 0:
+            return torch.addmm(self.bias if base_NO is None else base_NO, h_NI, self.row_weight)
+        self.row[:, self.reach + column] = h_NI
+        return self.evaluate(column, base_NO)
+
+    def evaluate(self, column: int, base_NO: Tensor | None = None) -> Tensor:
+        """The output at one column of the row that is there."""
+        window = self.row.flatten(1)[:, column * self.n_in : (column + self.reach + 1) * self.n_in]
+        if base_NO is None:
+            base_NO = self.base if self.above_weight is None else self.base[:, column]
+        return torch.addmm(base_NO, window, self.row_weight)
+
+    def columns(self, h_NWI: Tensor, first: int, active: Tensor | None) -> Tensor:
+        if self.reach == 0:
+            return h_NWI @ self.row_weight + self.bias
+        if active is None:
+            self.row[:, self.reach + first :] = h_NWI
+            row = self.row[:, first:]
+        else:
+            self.row[active, self.reach + first :] = h_NWI
+            row = self.row[active, first:]
+        windows = row.unfold(1, self.reach + 1, 1).transpose(2, 3).flatten(2)  # N W (reach + 1) * I
+        base = self.base
+        if self.above_weight is not None:
+            base = base[:, first:] if active is None else base[active, first:]
+        return windows @ self.row_weight + base
+
+    def finish(self) -> None:
+        if self.above_weight is not None:
+            newest_NI1W = self.row[:, self.reach :].transpose(1, 2).unsqueeze(2)
+            self.above = torch.cat([self.above[:, :, 1:], newest_NI1W], dim=2)
+
+    def select(self, index: Tensor) -> None:
+        self.above, self.row = self.above[index], self.row[index]
+        if self.above_weight is not None and self.base.ndim == 3:
+            self.base = self.base[index]

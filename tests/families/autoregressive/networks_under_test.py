@@ -1,0 +1,78 @@
+"""What the tests of this folder run through: every kind of layer, every law of a pixel, small, with random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from pofx.distributions.pixels import Bernoulli, Categorical, DiscretisedLogisticMixture, PixelLaw
+from pofx.families.autoregressive.diagonal_bilstm import DiagonalBiLSTM
+from pofx.families.autoregressive.module import AutoregressiveModule, colour_groups_of
+from pofx.families.autoregressive.pixelcnn import GatedLayer, ResidualBlock
+from pofx.families.autoregressive.row_lstm import RowLSTM
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of network: (features, colour groups, classes) -> layer, and whether it has a vertical stack."""
+
+    make_layer: Callable[[int, int, int], nn.Module]
+    two_stacks: bool = False
+
+
+NETWORKS = {
+    "plain": Kind(lambda features, groups, classes: ResidualBlock(features, 3, groups, classes)),
+    "gated": Kind(lambda features, groups, classes: GatedLayer(features, 3, groups, classes), two_stacks=True),
+    "row_lstm": Kind(lambda features, groups, classes: RowLSTM(features, 3, groups, classes)),
+    "diagonal_bilstm": Kind(lambda features, groups, classes: DiagonalBiLSTM(features, groups, classes)),
+}
+
+LAWS: dict[str, Callable[[int], PixelLaw]] = {
+    "sigmoid": Bernoulli,
+    "softmax_of_3": lambda channels: Categorical(channels, 3),
+    "softmax_of_4": lambda channels: Categorical(channels, 4),
+    "mixture_of_4": lambda channels: DiscretisedLogisticMixture(channels, 4, 2),
+}
+
+CHANNELS = {"gray": 1, "rgb": 3}
+
+#: Widths that split into three colours, also by halves.
+WIDTHS = {1: 6, 3: 6}
+
+
+def make_network(
+    network: str,
+    law: PixelLaw,
+    *,
+    n_classes: int = 0,
+    n_layers: int = 2,
+    width: int | None = None,
+    seed: int = 0,
+    std: float = 0.4,
+) -> AutoregressiveModule:
+    """A network in float64 all of whose parameters are normal: what starts at zero would hide leaks behind it."""
+    kind, n_groups = NETWORKS[network], colour_groups_of(law)
+    n_features = WIDTHS[n_groups] if width is None else width
+    with torch.random.fork_rng():
+        module = AutoregressiveModule(
+            law,
+            n_classes,
+            n_features=n_features,
+            n_layers=n_layers,
+            make_layer=lambda number: kind.make_layer(n_features, n_groups, n_classes),
+            two_stacks=kind.two_stacks,
+        ).double()
+        torch.manual_seed(seed)
+        for parameter in module.parameters():
+            nn.init.normal_(parameter, std=std)
+    return module
+
+
+def random_codes(n: int, n_classes: int, seed: int = 0) -> torch.Tensor | None:
+    """Class codes (n,), or None for an unconditional network."""
+    if not n_classes:
+        return None
+    return torch.randint(0, n_classes, (n,), generator=torch.Generator().manual_seed(seed))
