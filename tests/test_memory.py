@@ -1,10 +1,15 @@
 """A collection on disk is fitted and scored without being in memory."""
 
+import gc
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import torch
+
+import pofx
+from pofx.base import CHUNK
 
 PROGRAM = r"""
 import re, sys
@@ -44,3 +49,20 @@ def test_a_hundred_thousand_images_take_less_than_500_mib(shape, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert 50 < float(done.stdout) < 500
+
+
+def test_scoring_keeps_no_tensor_of_the_chunks_that_are_done(monkeypatch):
+    """Each would hold back the memory around it: the more images, the more."""
+    X = np.random.default_rng(0).integers(0, 256, size=(5 * CHUNK, 4, 4), dtype=np.uint8)
+    model = pofx.VAE(max_epochs=1, architecture="mlp", width=4, depth=1, latent_dim=2, random_state=0).fit(X)
+    log_prob, tensors = model._log_prob, []
+
+    def counting(x_NCHW, codes, *, discrete):
+        tensors.append(sum(type(thing) is torch.Tensor for thing in gc.get_objects()))
+        return log_prob(x_NCHW, codes, discrete=discrete)
+
+    monkeypatch.setattr(model, "_log_prob", counting)
+    gc.collect()  # what the training left
+    model.score_samples(X)
+    assert len(tensors) == 5
+    assert len(set(tensors[1:])) == 1  # the first chunk has none before it

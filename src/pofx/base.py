@@ -252,16 +252,23 @@ class GenerativeModel(BaseEstimator, ABC):
         Returns:
             Images like the ones the model was fitted to, in layout, dtype and levels.
         """
-        return self._sample(n_samples, y, random_state, self._draw)
+        return self._sample(n_samples, y, random_state, lambda n, codes, generator, _: self._draw(n, codes, generator))
 
     def _sample(
         self,
         n_samples: int,
         y: ArrayLike | None,
         random_state: int | np.random.RandomState | None,
-        draw: Callable[[int, Tensor | None, torch.Generator], Tensor],
+        draw: Callable[[int, Tensor | None, torch.Generator, Callable[[int, int], None]], Tensor],
+        *,
+        by_rows: bool = False,
     ) -> NDArray[Any]:
-        """Images by ``draw``, which has the signature of `_draw`, in chunks; see `sample`."""
+        """Images in chunks; see `sample`.
+
+        Args:
+            draw: `_draw` with a last argument of its own: a function to be called with the rows done and their number.
+            by_rows: whether ``draw`` calls it; the progress line then counts rows of images, and otherwise images.
+        """
         check_is_fitted(self)
         if not isinstance(n_samples, int | np.integer) or n_samples < 1:
             raise ValueError(f"n_samples must be an integer of at least 1, not {n_samples!r}")
@@ -275,12 +282,14 @@ class GenerativeModel(BaseEstimator, ABC):
         generator = torch.Generator(device).manual_seed(seed)
         drawn = []
         self.module_.to(device)
-        with torch.inference_mode(), self._counted() as count:
+        with torch.inference_mode(), self._counted("rows" if by_rows else "images") as count:
             for start in range(0, n_samples, self._chunk_size):
                 n = min(self._chunk_size, n_samples - start)
                 part = None if codes is None else torch.from_numpy(codes[start : start + n]).to(device)
-                drawn.append(draw(n, part, generator).cpu().numpy())
-                count(start + n, n_samples)
+                advance = rows_counted(count, start, n, n_samples)
+                drawn.append(draw(n, part, generator, advance).cpu().numpy())
+                if not by_rows:
+                    count(start + n, n_samples)
         return self._as_images(np.concatenate(drawn), rng)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -314,9 +323,9 @@ class GenerativeModel(BaseEstimator, ABC):
         outputs = self.spec_.height * self.spec_.width * getattr(self.module_, "n_outputs_a_pixel", 1)
         return max(1, min(CHUNK, CHUNK_OUTPUTS // outputs))
 
-    def _counted(self) -> CountedWork:
-        """Shows how many images a call has done, if it takes longer than two seconds and ``verbose``."""
-        return CountedWork(type(self).__name__, "images", self.verbose)
+    def _counted(self, unit: str = "images") -> CountedWork:
+        """Shows how many images, or rows of them, a call has done, if that takes over two seconds and ``verbose``."""
+        return CountedWork(type(self).__name__, unit, self.verbose)
 
     def _refuse_labels_unless_conditional(self, y: ArrayLike | None) -> None:
         if y is not None and not self._is_conditional:
@@ -354,7 +363,7 @@ class GenerativeModel(BaseEstimator, ABC):
         device = resolve_device(self.device)
         self.module_.to(device)
         size = self._chunk_size
-        outputs: list[tuple[NDArray[np.float64], ...]] = []
+        outputs: tuple[NDArray[np.float64], ...] = ()
         with torch.inference_mode(), self._counted() as count:
             for start in range(0, len(reader), size):
                 n = min(size, len(reader) - start)
@@ -363,9 +372,13 @@ class GenerativeModel(BaseEstimator, ABC):
                 x_NCHW, codes = reader.batch(positions)
                 result = function(x_NCHW.to(device), None if codes is None else codes.to(device))
                 parts = result if isinstance(result, tuple) else (result,)
-                outputs.append(tuple(part[:n].double().cpu().numpy() for part in parts))
+                # Copied out of each chunk: small pieces that stay among the large ones that go keep the memory between
+                # them from being used again, and the more chunks the more of it.
+                outputs = outputs or tuple(np.empty((len(reader), *part.shape[1:])) for part in parts)
+                for output, part in zip(outputs, parts, strict=True):
+                    output[start : start + n] = part[:n].double().cpu().numpy()
                 count(start + n, len(reader))
-        return tuple(np.concatenate(parts) for parts in zip(*outputs, strict=True))
+        return outputs
 
     def _as_images(self, drawn_NCHW: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
         """What `_draw` gave -> images as the user's."""
@@ -382,6 +395,20 @@ class GenerativeModel(BaseEstimator, ABC):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "module_")
+
+
+def rows_counted(count: Callable[[int, int], None], start: int, n: int, n_images: int) -> Callable[[int, int], None]:
+    """For a chunk of n images drawn side by side: (rows done, rows an image) -> rows of all the ``n_images`` done.
+
+    Args:
+        count: called with the rows done of all images, and their number.
+        start: how many images were done before this chunk.
+    """
+
+    def advance(done: int, rows: int) -> None:
+        count(start * rows + n * done, n_images * rows)
+
+    return advance
 
 
 def load(path: str | os.PathLike[str]) -> GenerativeModel:

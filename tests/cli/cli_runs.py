@@ -20,6 +20,8 @@ from PIL import Image
 import pofx
 
 FAST = ["--max-epochs", "2", "--width", "16", "--depth", "1", "--latent-dim", "3", "--seed", "0", "--no-verbose"]
+FAST_PIXELCNN = ["--model", "pixelcnn", "--max-epochs", "2", "--n-layers", "1", "--n-channels", "6"]
+FAST_PIXELCNN += ["--seed", "0", "--no-verbose"]
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

@@ -1,18 +1,47 @@
 """``pofx demo``."""
 
+import contextlib
+import io
+
+import pytest
+from PIL import Image
+
+import pofx
 from pofx.cli import main
 
+PICTURES = ("samples", "reconstructions", "likely", "pixelcnn_samples", "completions", "surprise")
 
-def test_it_leaves_its_results(tmp_path, capsys, monkeypatch):
-    """With a training cut short: what is tested is that everything is there."""
-    import pofx.families.variational.estimator as estimator
 
-    full = estimator.VAE.fit
-    monkeypatch.setattr(estimator.VAE, "fit", lambda self, X: full(self.set_params(max_epochs=2, verbose=False), X))
-    assert main(["demo", "-o", str(tmp_path)]) == 0
-    out = capsys.readouterr().out
-    for text in ("VAE", "independent pixels", "raw pixels", "PCA", "autoencoder"):
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The folder that it leaves and what it says, with trainings cut short: what is tested is that all is there."""
+    folder = tmp_path_factory.mktemp("demo")
+    full = pofx.VAE.fit
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as out:
+        patch.setattr(pofx.VAE, "fit", lambda self, X: full(self.set_params(max_epochs=2, verbose=False), X))
+        patch.setattr("pofx.cli.demo.PIXELCNN", {"n_layers": 1, "n_channels": 6, "max_epochs": 1})
+        assert main(["demo", "-o", str(folder)]) == 0
+    return folder, out.getvalue()
+
+
+def test_it_leaves_its_results(demo):
+    folder, out = demo
+    for text in ("VAE fitted in", "PixelCNN fitted in", "independent pixels", "raw pixels", "PCA", "autoencoder"):
         assert text in out
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "digits.pofx", "samples.png", "reconstructions.png", "likely.png",
-    }  # fmt: skip
+    rows = {line.split("│")[1].strip(): line for line in out.splitlines() if line.startswith("│")}
+    assert "exact" in rows["PixelCNN"] and "lower bound" in rows["VAE"]
+    models = {"digits.pofx", "pixelcnn.pofx"}
+    assert {path.name for path in folder.iterdir()} == models | {f"{name}.png" for name in PICTURES}
+    for name in PICTURES:
+        assert f"  {folder / name}.png\n" in out
+        with Image.open(folder / f"{name}.png") as picture:
+            assert picture.width > 900  # twelve columns
+    assert isinstance(pofx.load(folder / "pixelcnn.pofx"), pofx.PixelCNN)
+
+
+def test_what_it_tells_to_try_can_be_done(demo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hints = [line.split("(try: pofx ")[1].rstrip(")") for line in demo[1].splitlines() if "(try" in line]
+    assert [hint.split()[0] for hint in hints] == ["info", "complete"]
+    for hint in hints:
+        assert main(hint.split()) == 0

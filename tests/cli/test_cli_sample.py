@@ -52,6 +52,48 @@ def test_samples_of_one_class(pets_model, tmp_path, capsys):
         assert arrays.files == ["x"]
 
 
+def test_how_an_autoregressive_model_draws(pixelcnn_path, tmp_path):
+    model = pofx.load(pixelcnn_path)
+    for options, words in (
+        (["--method", "cached"], {"method": "cached"}),
+        (["--method", "naive", "--temperature", "0.5"], {"method": "naive", "temperature": 0.5}),
+        (["--temperature", "0.2"], {"temperature": 0.2}),
+    ):
+        command = ["sample", str(pixelcnn_path), "-n", "3", "--seed", "1", "--npz", str(tmp_path / "x.npz")]
+        assert main([*command, *options]) == 0
+        with np.load(tmp_path / "x.npz") as arrays:
+            np.testing.assert_array_equal(arrays["x"], model.sample(3, random_state=1, **words))
+    hot = model.sample(3, random_state=1, temperature=5.0)
+    assert (hot != model.sample(3, random_state=1, temperature=0.2)).any()
+
+
+def test_the_methods_of_the_option_are_those_of_the_sampler():
+    from typing import get_args
+
+    from pofx.cli.options import Method
+    from pofx.families.autoregressive.sampling import METHODS
+
+    literal, none = get_args(get_args(Method)[0])
+    assert get_args(literal) == METHODS and none is type(None)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--method", "cached"], "VAE has no --method: leave it out"),
+        (["--temperature", "0.5"], "VAE has no --temperature: leave it out"),
+    ],
+)
+def test_options_that_a_model_lacks_are_refused(options, message, model_path, tmp_path, capsys):
+    assert main(["sample", str(model_path), "-o", str(tmp_path / "x.png"), *options]) == 1
+    assert capsys.readouterr().err == f"pofx: {message}\n"
+
+
+def test_temperatures_are_positive(pixelcnn_path, tmp_path, capsys):
+    assert main(["sample", str(pixelcnn_path), "-o", str(tmp_path / "x.png"), "--temperature", "0"]) == 1
+    assert "temperature must be a positive number" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

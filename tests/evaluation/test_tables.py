@@ -21,7 +21,7 @@ def vae(digits):
 
 
 def test_a_density_table_goes_from_the_model_to_the_uniform_law(vae, digits):
-    table = density_table(vae, digits.images[:1200], digits.images[1200:], title="Test")
+    table = density_table({"VAE": vae}, digits.images[:1200], digits.images[1200:], title="Test")
     names = [row.name for row in table.rows]
     assert names == ["VAE", "PCA + Gaussian mixture", "independent pixels", "uniform"]
     model, *_, uniform = table.rows
@@ -31,6 +31,22 @@ def test_a_density_table_goes_from_the_model_to_the_uniform_law(vae, digits):
     assert uniform.bits_per_dim == pytest.approx(np.log2(17))
     for row in table.rows:
         assert row.bits_per_dim == pytest.approx(-row.log_p / (64 * np.log(2)))
+
+
+def test_several_models_stand_in_one_table(vae, digits):
+    other = pofx.PixelCNN(n_layers=1, n_channels=4, max_epochs=1, random_state=0).fit(digits.images[:200])
+    table = density_table({"one": vae, "two": other}, digits.images[:1200], digits.images[1200:], title="Test")
+    first, second, *rest = table.rows
+    assert (first.name, first.kind, second.name, second.kind) == ("one", "lower bound", "two", "exact")
+    assert first.log_p == pytest.approx(vae.score(digits.images[1200:]))
+    assert second.log_p == pytest.approx(other.score(digits.images[1200:]))
+    assert [row.name for row in rest] == ["PCA + Gaussian mixture", "independent pixels", "uniform"]
+
+
+def test_models_of_different_images_are_not_compared(vae, digits):
+    other = pofx.VAE(levels=20, width=8, depth=0, max_epochs=1, random_state=0).fit(digits.images[:50])
+    with pytest.raises(ValueError, match="two is a model of images of 8 x 8, 20 levels"):
+        density_table({"one": vae, "two": other}, digits.images[:100], digits.images[100:200], title="Test")
 
 
 def test_the_held_out_images_of_a_fit_are_scored(vae, digits):
@@ -46,7 +62,7 @@ def test_a_collection_sorted_by_class_gets_fair_baselines(monkeypatch):
     rng = np.random.default_rng(0)
     X = np.concatenate([np.zeros((300, 3, 3), dtype=int), np.ones((300, 3, 3), dtype=int)])
     model = pofx.VAE(width=8, depth=0, max_epochs=1, random_state=0).fit(X)
-    rows = {row.name: row for row in density_table(model, X, X[rng.permutation(600)], title="Test").rows}
+    rows = {row.name: row for row in density_table({"VAE": model}, X, X[rng.permutation(600)], title="Test").rows}
     assert rows["independent pixels"].log_p == pytest.approx(9 * np.log(0.5), rel=0.2)
 
 
@@ -58,7 +74,7 @@ def test_without_held_out_images_there_is_no_table(digits):
 def test_real_valued_data_are_compared_at_their_levels():
     X = np.random.default_rng(0).normal(size=(200, 4, 4))
     model = pofx.VAE(width=8, depth=1, likelihood="normal", max_epochs=2, random_state=0).fit(X)
-    rows = {row.name: row for row in density_table(model, X, X, title="Test").rows}
+    rows = {row.name: row for row in density_table({"VAE": model}, X, X, title="Test").rows}
     assert rows["uniform"].log_p == pytest.approx(-16 * np.log(256))
     assert np.isfinite(rows["VAE"].log_p)
 

@@ -24,11 +24,12 @@ error came from.
 
 #: Name -> (function to import, help). The order is that of the help page.
 COMMANDS = {
-    "demo": ("pofx.cli.demo:demo", "Fit a model to handwritten digits and write pictures of what it learned."),
+    "demo": ("pofx.cli.demo:demo", "Fit two models to handwritten digits and write pictures of what they learned."),
     "fit": ("pofx.cli.fit:fit", "Fit a model to a source of images and save it."),
     "score": ("pofx.cli.score:score", "Tell log p(x) of each image of a source."),
     "sample": ("pofx.cli.sample:sample", "Draw new images from a model."),
     "reconstruct": ("pofx.cli.reconstruct:reconstruct", "Show images beside what a model makes of them."),
+    "complete": ("pofx.cli.complete:complete", "Draw the unknown part of images, given the known part."),
     "prepare": ("pofx.cli.prepare:prepare", "Pack a source of images into one file that is read quickly."),
     "info": ("pofx.cli.info:info", "Tell what a model file or a packed file holds and where it comes from."),
 }

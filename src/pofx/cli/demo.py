@@ -1,9 +1,9 @@
-"""``pofx demo``: from nothing to a fitted model, its figures and its pictures, in a minute."""
+"""``pofx demo``: from nothing to two fitted models, their figures and their pictures, in a few minutes."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from cyclopts import Parameter
 
@@ -12,8 +12,14 @@ from pofx.cli.options import Seed
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from rich.console import Console
 
-    from pofx.families.variational.estimator import VAE
+    from pofx.base import GenerativeModel
+
+    M = TypeVar("M", bound=GenerativeModel)
+
+#: Enough for digits of 8 x 8 pixels, in about a minute.
+PIXELCNN: dict[str, Any] = {"n_layers": 4, "n_channels": 32, "max_epochs": 30}
 
 
 def demo(
@@ -21,20 +27,23 @@ def demo(
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="The folder to write to.")] = Path("out/demo"),
     seed: Seed = 0,
 ) -> None:
-    """Fit a model to handwritten digits and write pictures of what it learned.
+    """Fit two models to handwritten digits and write pictures of what they learned.
 
     The images are scikit-learn's: 1,797 digits of 8 x 8 pixels in 17 shades of gray, of which one in five is set aside
-    to measure with.
+    to measure with. A VAE learns a lower bound on log p(x) and features; a PixelCNN learns log p(x) itself, and
+    completes images.
 
     Example: `pofx demo -o out/demo`
     """
     from sklearn.model_selection import train_test_split
 
     import pofx
+    from pofx.cli.demo_pictures import pixelcnn_pages, vae_pages
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_density_table, print_feature_table
     from pofx.evaluation.densities import density_table
     from pofx.evaluation.features import feature_table
+    from pofx.files.pictures import save_png
 
     output.mkdir(parents=True, exist_ok=True)
     console = OutputConsole()
@@ -42,56 +51,30 @@ def demo(
     train, test, train_labels, test_labels = train_test_split(
         digits.images, digits.labels, test_size=0.2, random_state=seed, stratify=digits.labels
     )
-    console.print(f"Fitting a VAE to {len(train):,} handwritten digits; {len(test)} others are set aside.")
-    model = pofx.VAE(random_state=seed, verbose=True).fit(train)
-    model.save(output / "digits.pofx")
-    console.print(
-        f"Fitted in {model.provenance_['minutes'] * 60:.0f} seconds ({model.n_epochs_} epochs, ended by "
-        f"{model.stopped_by_}). How likely does it find digits that it never saw?\n"
-    )
-    print_density_table(console, density_table(model, train, test, title="Digits set aside"))
+    console.print(f"Fitting two models to {len(train):,} handwritten digits; {len(test)} others are set aside.")
+    vae = _fitted(console, pofx.VAE(random_state=seed, verbose=True), train)
+    pixelcnn = _fitted(console, pofx.PixelCNN(random_state=seed, verbose=True, **PIXELCNN), train)
+    vae_path, pixelcnn_path = vae.save(output / "digits.pofx"), pixelcnn.save(output / "pixelcnn.pofx")
 
-    console.print("\nDo its features, learned without labels, tell the digits apart?\n")
-    print_feature_table(console, feature_table(model, train, train_labels, test, test_labels))
+    console.print("\nHow likely do they find digits that they never saw?\n")
+    table = density_table({"PixelCNN": pixelcnn, "VAE": vae}, train, test, title="Digits set aside")
+    print_density_table(console, table)
+
+    console.print("\nDo the features of the VAE, learned without labels, tell the digits apart?\n")
+    print_feature_table(console, feature_table(vae, train, train_labels, test, test_labels))
 
     console.print("\nPictures:")
-    for path in _pictures(model, test, output):
-        console.print(f"  {path}", soft_wrap=True)
-    console.print(f"Model: {output / 'digits.pofx'}  (try: pofx info {output / 'digits.pofx'})", soft_wrap=True)
+    for name, page in (vae_pages(vae, test) | pixelcnn_pages(pixelcnn, test)).items():
+        console.print(f"  {save_png(page, output / f'{name}.png')}", soft_wrap=True)
+    console.print("Models:")
+    console.print(f"  {vae_path}  (try: pofx info {vae_path})", soft_wrap=True)
+    console.print(f"  {pixelcnn_path}  (try: pofx complete {pixelcnn_path} digits -o completed.png)", soft_wrap=True)
 
 
-def _pictures(model: VAE, test: NDArray[np.generic], output: Path) -> list[Path]:
-    """Samples, reconstructions, and the most and least likely test images."""
-    import numpy as np
-
-    from pofx.cli.show import displayed
-    from pofx.files.pictures import save_png, sheet
-
-    samples = sheet(
-        displayed(model, model.sample(60, random_state=0)),
-        n_columns=12,
-        title="Digits that nobody wrote",
-        note="Each was drawn from the model: a random point z of its latent space, decoded to an image.",
+def _fitted(console: Console, model: M, images: NDArray[np.generic]) -> M:
+    fitted = model.fit(images)
+    seconds = f"{fitted.provenance_['minutes'] * 60:.0f} seconds"
+    console.print(
+        f"{type(fitted).__name__} fitted in {seconds} ({fitted.n_epochs_} epochs, ended by {fitted.stopped_by_})."
     )
-    some = test[:12]
-    reconstructions = sheet(
-        np.concatenate([displayed(model, some), displayed(model, model.reconstruct(some))]),
-        n_columns=12,
-        row_labels=["digit", "rebuilt"],
-        title="Digits the model never saw, and what it makes of them",
-        note=f"Each digit was squeezed to {model.latent_dim} numbers (the mean of q(z|x)) and rebuilt from them.",
-    )
-    log_p = model.score_samples(test)
-    order = np.argsort(log_p)
-    chosen = np.concatenate([order[::-1][:12], order[:12]])
-    likely = sheet(
-        displayed(model, test[chosen]),
-        n_columns=12,
-        row_labels=["most likely", "least likely"],
-        captions=[f"{value:.0f}" for value in log_p[chosen]],
-        title="The most and the least likely of the digits set aside",
-        note="Below each its log p(x) in nats (a lower bound, as every VAE's): the higher, the likelier. Plain strokes "
-        "are likely, odd ones are not.",
-    )
-    pages = {"samples": samples, "reconstructions": reconstructions, "likely": likely}
-    return [save_png(page, output / f"{name}.png") for name, page in pages.items()]
+    return fitted

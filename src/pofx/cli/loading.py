@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pofx.cli.options import Errors, parse_size
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from pofx.base import GenerativeModel
     from pofx.data.collection import Collection
 
@@ -54,3 +59,39 @@ def load_images(
             file=sys.stderr,
         )
     return collection
+
+
+def some_indices(n: int, count: int, seed: int | None) -> NDArray[np.int64]:
+    """Which of ``count`` images a command shows: n of them at random, in order; all if they are fewer."""
+    import numpy as np
+
+    return np.sort(np.random.default_rng(0 if seed is None else seed).permutation(count)[:n])
+
+
+def class_of(fitted: GenerativeModel, label: str) -> Any:
+    """The label of the model that is written ``label``; ValueError with the nearest one if there is none."""
+    import difflib
+
+    if not hasattr(fitted, "classes_"):
+        raise ValueError("--label needs a model that was fitted with --conditional")
+    known = {str(known): known for known in fitted.classes_}
+    if label not in known:
+        near = difflib.get_close_matches(label, known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"there is no class {label!r}; the classes of this model are {', '.join(known)}.{hint}")
+    return known[label]
+
+
+def given(function: Callable[..., Any], **options: Any) -> dict[str, Any]:
+    """The options that are not None, as keywords for a method of a model.
+
+    Raises:
+        ValueError: the method has no such keyword; options do not vanish in silence.
+    """
+    found = {name: value for name, value in options.items() if value is not None}
+    parameters = inspect.signature(function).parameters
+    for name in found:
+        if name not in parameters:
+            model = type(getattr(function, "__self__", None)).__name__
+            raise ValueError(f"{model} has no --{name.replace('_', '-')}: leave it out")
+    return found

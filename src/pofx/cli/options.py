@@ -61,8 +61,25 @@ Seed = Annotated[
     Parameter(validator=A_SEED, help="Seed of everything random; fresh randomness, or the model's, if not given."),
 ]
 Device = Annotated[str, Parameter(help="auto, cpu, cuda, cuda:1 or mps.")]
+Method = Annotated[
+    Literal["auto", "naive", "cached", "jacobi"] | None,
+    Parameter(
+        help="How an autoregressive model draws: auto picks by the number of images. All draw the same images from the "
+        "same seed, at different speed."
+    ),
+]
+Label = Annotated[str | None, Parameter(help="The class of the images, of a model fitted with --conditional.")]
+ImageCount = Annotated[
+    int, Parameter(name=["--n-images", "-n"], help="How many images of the source, drawn at random.")
+]
 PicturePath = Annotated[Path, Parameter(name=["--output", "-o"], help="The picture to write (PNG).")]
 Verbose = Annotated[bool, Parameter(help="Show the progress of what takes longer than two seconds, on stderr.")]
+
+
+def check_count(option: str, count: int) -> None:
+    """ValueError unless at least one is asked for."""
+    if count < 1:
+        raise ValueError(f"{option} must be at least 1, not {count}")
 
 
 def writable(path: Path, suffix: str) -> Path:

@@ -6,7 +6,20 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from pofx.cli.options import Device, Errors, ModelPath, PicturePath, Seed, Size, Source, Split, Verbose, writable
+from pofx.cli.options import (
+    Device,
+    Errors,
+    ImageCount,
+    ModelPath,
+    PicturePath,
+    Seed,
+    Size,
+    Source,
+    Split,
+    Verbose,
+    check_count,
+    writable,
+)
 
 
 def reconstruct(
@@ -15,9 +28,7 @@ def reconstruct(
     /,
     *,
     output: PicturePath,
-    n: Annotated[
-        int, Parameter(name=["--n-images", "-n"], help="How many images of the source, drawn at random.")
-    ] = 10,
+    n: ImageCount = 10,
     sample: Annotated[bool, Parameter(help="Draw the latent and the image instead of taking their means.")] = False,
     split: Split = None,
     size: Size = None,
@@ -32,21 +43,18 @@ def reconstruct(
     """
     import numpy as np
 
-    from pofx.cli.loading import load_images, load_model
+    from pofx.cli.loading import load_images, load_model, some_indices
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import displayed, print_left_out
     from pofx.files.pictures import save_png, sheet
 
     output = writable(output, ".png")
-    if n < 1:
-        raise ValueError(f"-n must be at least 1, not {n}")
+    check_count("-n", n)
     fitted = load_model(model, device=device, verbose=verbose)
     if not hasattr(fitted, "reconstruct"):
         raise ValueError(f"{type(fitted).__name__} has no encoder; it cannot reconstruct images")
     collection = load_images(source, split=split, size=size, errors=errors, verbose=verbose, model=fitted)
-    rng = np.random.default_rng(0 if seed is None else seed)
-    chosen = np.sort(rng.permutation(len(collection))[:n])
-    images = collection.images[chosen]
+    images = collection.images[some_indices(n, len(collection), seed)]
     arguments = {"sample": True, "random_state": seed} if sample else {}
     rebuilt = fitted.reconstruct(images, **arguments)
     page = sheet(

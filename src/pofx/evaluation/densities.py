@@ -1,7 +1,8 @@
-"""A model's log p of held-out images beside that of simple densities."""
+"""Models' log p of held-out images beside that of simple densities."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,7 @@ class DensityRow:
 
 @dataclass(frozen=True)
 class DensityTable:
-    """Rows from the model down to the uniform law, and what they were measured on."""
+    """Rows from the models down to the uniform law, and what they were measured on."""
 
     title: str
     rows: tuple[DensityRow, ...]
@@ -38,17 +39,31 @@ class DensityTable:
 
 
 def density_table(
-    model: GenerativeModel,
+    models: Mapping[str, GenerativeModel],
     train_images: NDArray[np.generic],
     test_images: NDArray[np.generic],
     *,
     title: str,
 ) -> DensityTable:
-    """log p of test images under a model, and under simple densities fitted to the same training images.
+    """log p of test images under models, and under simple densities fitted to the same training images.
 
     All are log-masses of the discrete images (of real-valued data: of their levels), so that they can be compared; a
     conditional model takes part with its marginal over the classes.
+
+    Args:
+        models: at least one, by the name of its row; those without a p(x) get none. All of images of the same shape
+            and levels.
+        train_images: what the models were fitted to, in their layout.
+        test_images: what all are measured on.
+        title: heads the table.
+
+    Raises:
+        ValueError: the models are of different kinds of images: their log p say nothing about one another.
     """
+    model = next(iter(models.values()))
+    for name, other in models.items():
+        if (other.spec_, other.image_format_.grid) != (model.spec_, model.image_format_.grid):
+            raise ValueError(f"{name} is a model of images of {other.spec_}, which are not those of the first model")
     # At random: collections are often sorted by class.
     train_images = train_images[_some(len(train_images), BASELINE_IMAGES)]
     test_images = test_images[_some(len(test_images), SCORED_IMAGES)]
@@ -63,9 +78,10 @@ def density_table(
         )
 
     rows = []
-    if isinstance(model, DensityModel):
-        bits = model.bits_per_dim(test_images)
-        rows.append(row(type(model).__name__, model.density, -bits * n_dims * np.log(2)))
+    for name, other in models.items():
+        if isinstance(other, DensityModel):
+            bits = other.bits_per_dim(test_images)
+            rows.append(row(name, other.density, -bits * n_dims * np.log(2)))
     mixture = PCAGaussianMixture().fit(train)
     rows.append(row("PCA + Gaussian mixture", "lower bound", mixture.score_samples(test)))
     rows.append(
@@ -89,7 +105,7 @@ def held_out_table(model: GenerativeModel, images: NDArray[np.generic]) -> Densi
     training = training[_some(len(training), BASELINE_IMAGES)]
     held_out = held_out[_some(len(held_out), SCORED_IMAGES)]
     return density_table(
-        model,
+        {type(model).__name__: model},
         images[training],
         images[held_out],
         title="Images held out of the training (the best epoch was chosen on them)",

@@ -110,19 +110,19 @@ def gated_input(grid: Grid) -> tuple[Context, Context]:
     return grid.make(horizontal), grid.make(vertical)
 
 
-def gated_layer(grid: Grid, h: Context, v: Context, kernel: int) -> tuple[Context, Context]:
-    """The vertical stack: rows r - k//2 .. r of itself, no mask. The horizontal one: its row to the left, mask B, and
-    the vertical stack at its own place; then 1 x 1, mask B, and the input added."""
+def gated_layer(grid: Grid, h: Context, v: Context, kernel: int, dilation: int = 1) -> tuple[Context, Context]:
+    """The vertical stack: rows r - k//2 .. r of itself, no mask, and itself added. The horizontal one: its row to the
+    left, mask B, and the vertical stack at its own place; then 1 x 1, mask B, and the input added."""
     reach = kernel // 2
 
     def vertical(g: int, r: int, c: int) -> int:
-        places = [(r - d, c + e) for d in range(reach + 1) for e in range(-reach, reach + 1)]
+        places = [(r - dilation * d, c + dilation * e) for d in range(reach + 1) for e in range(-reach, reach + 1)]
         return union(*(grid.at(v, grid.all_groups(), *place) for place in places))
 
     new_v = grid.make(vertical)
 
     def gates(g: int, r: int, c: int) -> int:
-        left = [grid.at(h, grid.all_groups(), r, c - e) for e in range(1, reach + 1)]
+        left = [grid.at(h, grid.all_groups(), r, c - dilation * e) for e in range(1, reach + 1)]
         return union(*left, grid.at(h, range(g + 1), r, c), new_v[g][r][c])
 
     gated = grid.make(gates)
@@ -165,12 +165,14 @@ def diagonal_bilstm_layer(grid: Grid, h: Context) -> Context:
     return grid.make(lambda g, r, c: h[g][r][c] | grid.at(both, range(g + 1), r, c))
 
 
-def network_context(network: str, grid: Grid, n_layers: int, kernel: int = 3) -> NDArray[np.bool_]:
+def network_context(
+    network: str, grid: Grid, n_layers: int, kernel: int = 3, dilations: tuple[int, ...] = (1, 2, 4)
+) -> NDArray[np.bool_]:
     """Of a whole network of so many layers and its head (1 x 1, mask B), as `Grid.as_array` shapes it."""
     if network == "gated":
         h, v = gated_input(grid)
-        for _ in range(n_layers):
-            h, v = gated_layer(grid, h, v, kernel)
+        for number in range(n_layers):
+            h, v = gated_layer(grid, h, v, kernel, dilations[number % len(dilations)])
     else:
         layer = {
             "plain": lambda h: pixelcnn_block(grid, h, kernel),

@@ -17,17 +17,25 @@ from pofx.families.autoregressive.row_lstm import RowLSTM
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of network: (features, colour groups, classes) -> layer, and whether it has a vertical stack."""
+    """A kind of network: (features, colour groups, classes, number, is_last) -> layer; whether it has two stacks."""
 
-    make_layer: Callable[[int, int, int], nn.Module]
+    make_layer: Callable[[int, int, int, int, bool], nn.Module]
     two_stacks: bool = False
 
 
+#: Of the gated layers, in turn; of two layers the second is dilated.
+DILATIONS = (1, 2, 4)
+
 NETWORKS = {
-    "plain": Kind(lambda features, groups, classes: ResidualBlock(features, 3, groups, classes)),
-    "gated": Kind(lambda features, groups, classes: GatedLayer(features, 3, groups, classes), two_stacks=True),
-    "row_lstm": Kind(lambda features, groups, classes: RowLSTM(features, 3, groups, classes)),
-    "diagonal_bilstm": Kind(lambda features, groups, classes: DiagonalBiLSTM(features, groups, classes)),
+    "plain": Kind(lambda features, groups, classes, *_: ResidualBlock(features, 3, groups, classes)),
+    "gated": Kind(
+        lambda features, groups, classes, number, is_last: GatedLayer(
+            features, 3, groups, classes, DILATIONS[number % 3], is_last=is_last
+        ),
+        two_stacks=True,
+    ),
+    "row_lstm": Kind(lambda features, groups, classes, *_: RowLSTM(features, 3, groups, classes)),
+    "diagonal_bilstm": Kind(lambda features, groups, classes, *_: DiagonalBiLSTM(features, groups, classes)),
 }
 
 LAWS: dict[str, Callable[[int], PixelLaw]] = {
@@ -62,7 +70,7 @@ def make_network(
             n_classes,
             n_features=n_features,
             n_layers=n_layers,
-            make_layer=lambda number: kind.make_layer(n_features, n_groups, n_classes),
+            make_layer=lambda number: kind.make_layer(n_features, n_groups, n_classes, number, number == n_layers - 1),
             two_stacks=kind.two_stacks,
         ).double()
         torch.manual_seed(seed)

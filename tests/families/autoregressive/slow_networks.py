@@ -1,7 +1,8 @@
 """The convolutional networks once more, written from the published equations: plain loops over pixels, NumPy, float64.
 
 Nothing is taken from the library but the names and shapes of the weights: a masked convolution of width k keeps only
-the rows up to its centre, (O, I, k // 2 + 1, k). What a feature may see is decided by comparing places and colours.
+the rows up to its centre, (O, I, k // 2 + 1, k), and if it sees one row, of that the columns up to its centre. What a
+feature may see is decided by comparing places and colours.
 """
 
 from __future__ import annotations
@@ -21,7 +22,13 @@ def colours(n_features: int, n_groups: int, gates: int = 1) -> list[int]:
 
 
 def masked_convolution(
-    x_FHW: Array, weight: Array, bias: Array | None, colour_in: list[int], colour_out: list[int], sees_own: bool
+    x_FHW: Array,
+    weight: Array,
+    bias: Array | None,
+    colour_in: list[int],
+    colour_out: list[int],
+    sees_own: bool,
+    dilation: int = 1,
 ) -> Array:
     """Rows above and columns to the left are seen; of the pixel itself the colours before (mask A), or also the own
     (mask B)."""
@@ -34,7 +41,7 @@ def masked_convolution(
                 total = 0.0 if bias is None else bias[o]
                 for a in range(height):
                     for b in range(width):
-                        y, x = r - (height - 1) + a, c - width // 2 + b
+                        y, x = r - (height - 1) + a, c - dilation * ((width - 1 if height == 1 else width // 2) - b)
                         if not (0 <= y < rows and 0 <= x < columns) or (y, x) > (r, c):
                             continue
                         for i in range(n_in):
@@ -45,7 +52,7 @@ def masked_convolution(
     return out_FHW
 
 
-def free_convolution(x_FHW: Array, weight: Array, bias: Array, rows_up: int) -> Array:
+def free_convolution(x_FHW: Array, weight: Array, bias: Array, rows_up: int, dilation: int = 1) -> Array:
     """No mask; the window's last row is ``rows_up`` above the pixel, its columns are centred."""
     n_out, _, height, width = weight.shape
     _, rows, columns = x_FHW.shape
@@ -55,7 +62,7 @@ def free_convolution(x_FHW: Array, weight: Array, bias: Array, rows_up: int) -> 
             total = bias.copy()
             for a in range(height):
                 for b in range(width):
-                    y, x = r - rows_up - (height - 1) + a, c - width // 2 + b
+                    y, x = r - rows_up - dilation * (height - 1 - a), c - dilation * (width // 2 - b)
                     if 0 <= y < rows and 0 <= x < columns:
                         total += weight[:, :, a, b] @ x_FHW[:, y, x]
             out_FHW[:, r, c] = total
@@ -99,7 +106,7 @@ def parameters(
     for number in range(n_layers):
         prefix = f"layers.{number}"
         if gated_layers:
-            h_FHW, v_FHW = gated_layer(w, prefix, h_FHW, v_FHW, code, n_groups)
+            h_FHW, v_FHW = gated_layer(w, prefix, h_FHW, v_FHW, code, n_groups, (1, 2, 4)[number % 3])
         else:
             h_FHW = residual_block(w, prefix, h_FHW, code, n_groups)
     for number, colour_out in ((0, features), (1, colours(len(w["head.1.weight"]), n_groups))):
@@ -122,15 +129,22 @@ def residual_block(w: Weights, prefix: str, h_FHW: Array, code: int | None, n_gr
 
 
 def gated_layer(
-    w: Weights, prefix: str, h_FHW: Array, v_FHW: Array, code: int | None, n_groups: int
+    w: Weights, prefix: str, h_FHW: Array, v_FHW: Array, code: int | None, n_groups: int, dilation: int
 ) -> tuple[Array, Array]:
-    """arXiv 1606.05328, figure 2 and equations 2 and 4: the vertical stack feeds the horizontal one before its gate."""
+    """arXiv 1606.05328, figure 2 and equations 2 and 4, with a residual connection also in the vertical stack, whose
+    gated features go to the horizontal one."""
     n_features = len(h_FHW)
     features, gates = colours(n_features, n_groups), colours(n_features, n_groups, gates=2)
-    vertical = free_convolution(v_FHW, w[f"{prefix}.vertical.weight"], w[f"{prefix}.vertical.bias"], rows_up=0)
-    link = free_convolution(vertical, w[f"{prefix}.link.weight"], w[f"{prefix}.link.bias"], rows_up=0)
-    horizontal = masked_convolution(h_FHW, w[f"{prefix}.horizontal.weight"], None, features, gates, sees_own=True)
     label = label_of(w, prefix, code)
+    vertical_weight, vertical_bias = w[f"{prefix}.vertical.weight"], w[f"{prefix}.vertical.bias"]
+    above = gated(free_convolution(v_FHW, vertical_weight, vertical_bias, 0, dilation) + label)
+    link = free_convolution(above, w[f"{prefix}.link.weight"], w[f"{prefix}.link.bias"], 0)
+    horizontal_weight = w[f"{prefix}.horizontal.weight"]
+    horizontal = masked_convolution(h_FHW, horizontal_weight, None, features, gates, True, dilation)
     out_weight, out_bias = w[f"{prefix}.out.weight"], w[f"{prefix}.out.bias"]
     out = masked_convolution(gated(horizontal + link + label), out_weight, out_bias, features, features, sees_own=True)
-    return h_FHW + out, gated(vertical + label)
+    if f"{prefix}.vertical_out.weight" not in w:  # the last layer
+        return h_FHW + out, above
+    return h_FHW + out, v_FHW + free_convolution(
+        above, w[f"{prefix}.vertical_out.weight"], w[f"{prefix}.vertical_out.bias"], 0
+    )

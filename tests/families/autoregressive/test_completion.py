@@ -159,7 +159,7 @@ def test_resampled_particles_go_on_as_themselves(network, method):
     drawn after that depends on the first, too."""
     law, size = Bernoulli(1), (4, 1)
     images, mask = all_images(2, 1, *size), mask_of(law, size, [1])
-    for seed in range(300):
+    for seed in range(2000):
         module = make_network(network, law, n_layers=1, std=1.5, seed=seed)
         p = probabilities(module, images).reshape(2, 2, 2, 2)
         first, second = p.sum((1, 2, 3)), p.sum((2, 3))[:, 1]

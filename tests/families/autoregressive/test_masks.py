@@ -43,13 +43,14 @@ def test_kernels_without_a_centre_are_refused(kernel):
 @pytest.mark.parametrize("one_row", [False, True])
 @pytest.mark.parametrize("mask", ["A", "B"])
 def test_the_masked_weight(mask, one_row):
-    """Of a 5 x 5 kernel the three rows up to the centre, and of these what comes before the pixel."""
+    """Of a 5 x 5 kernel the three rows up to the centre, or of the centre row the three columns up to the centre, and
+    of these what comes before the pixel."""
     groups = torch.arange(3)
     with torch.random.fork_rng():
         convolution = MaskedConv2d(groups, groups, 5, mask, one_row=one_row)
         torch.nn.init.ones_(convolution.weight)
     weight = convolution.masked_weight()
-    assert weight.shape == (3, 3, 1 if one_row else 3, 5)
+    assert weight.shape == ((3, 3, 1, 3) if one_row else (3, 3, 3, 5))
     assert (weight[:, :, :-1] == 1).all()
     assert (weight[:, :, -1, :2] == 1).all()
     assert (weight[:, :, -1, 3:] == 0).all()

@@ -100,7 +100,8 @@ def test_a_fit_learns(kind):
     """Rows that repeat their first pixel, and colours that repeat R: 6 bits an image of 72 binary sub-pixels."""
     rng = np.random.default_rng(0)
     X = np.repeat(rng.integers(0, 2, size=(300, 6, 1, 1), dtype=np.uint8), 4, axis=2).repeat(3, axis=3)
-    model = make_model(kind, n_layers=1, max_epochs=15, learning_rate=4e-2).fit(X)
+    width = {name: 2 * value for name, value in KINDS[kind][1].items() if name in ("n_channels", "n_hidden")}
+    model = make_model(kind, n_layers=1, max_epochs=30, learning_rate=2e-2, batch_size=32, **width).fit(X)
     assert -1.6 * 6 * np.log(2) < model.score(X) < -0.95 * 6 * np.log(2)
     samples = model.sample(100, random_state=0)
     assert (samples == samples[:, :, :1, :1]).mean() > 0.95

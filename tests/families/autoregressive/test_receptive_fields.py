@@ -83,24 +83,28 @@ def test_a_label_gives_nothing_of_the_future_away(network):
     )
 
 
-@pytest.mark.parametrize("kernel", [1, 5])
-@pytest.mark.parametrize("network", ["plain", "gated"])
-def test_the_context_of_other_kernels(network, kernel):
+@pytest.mark.parametrize(
+    ("network", "kernel", "dilation"),
+    [("plain", 1, 1), ("plain", 5, 1), ("gated", 1, 1), ("gated", 5, 1), ("gated", 3, 4), ("gated", 5, 2)],
+)
+def test_the_context_of_other_kernels(network, kernel, dilation):
     law = LAWS["sigmoid"](3)
-    layer = {"plain": ResidualBlock, "gated": GatedLayer}[network]
+
+    def layer(number):
+        return ResidualBlock(WIDTH, kernel, 3, 0) if network == "plain" else GatedLayer(WIDTH, kernel, 3, 0, dilation)
 
     def make(seed):
         torch.manual_seed(seed)
         module = AutoregressiveModule(
-            law, 0, n_features=WIDTH, n_layers=1, make_layer=lambda number: layer(WIDTH, kernel, 3, 0),
-            two_stacks=network == "gated",
-        ).double()  # fmt: skip
+            law, 0, n_features=WIDTH, n_layers=1, make_layer=layer, two_stacks=network == "gated"
+        ).double()
         for parameter in module.parameters():
             torch.nn.init.normal_(parameter, std=0.4)
         return module
 
+    context = network_context(network, Grid(6, 5, 3, 3), n_layers=1, kernel=kernel, dilations=(dilation,))
     with torch.random.fork_rng():
-        check_context(make, network_context(network, Grid(6, 5, 3, 3), n_layers=1, kernel=kernel), 6, 5)
+        check_context(make, context, 6, 5)
 
 
 # ---- what the descriptions amount to: closed forms -------------------------------------------------------------------
@@ -121,8 +125,8 @@ def test_the_blind_spot_of_the_plain_network():
 
 @pytest.mark.parametrize("n_layers", [1, 2, 4])
 def test_the_gated_network_has_no_blind_spot(n_layers):
-    """It sees everything before a pixel that is at most 3 + L rows up and at most 3 + L columns to either side."""
-    height, width, reach = 10, 20, 3 + n_layers
+    """Everything before a pixel that is at most 3 + 1 + 2 + 4 + 1 + ... rows up or columns to a side is seen."""
+    height, width, reach = 14, 20, 3 + sum((1, 2, 4, 1)[:n_layers])
     context = network_context("gated", Grid(height, width, 1, 1), n_layers)[0, :, :, 0]
     for r in range(height):
         for c in range(width):

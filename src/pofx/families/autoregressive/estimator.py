@@ -20,6 +20,9 @@ from pofx.families.autoregressive.module import AutoregressiveModule
 from pofx.families.autoregressive.pixelcnn import GatedLayer, ResidualBlock
 from pofx.families.autoregressive.row_lstm import RowLSTM
 
+#: Of the gated layers, in turn: all of a context that doubles from layer to layer is seen.
+DILATIONS = (1, 2, 4)
+
 #: Width of the Row LSTM's convolutions (arXiv 1601.06759, section 3.1).
 ROW_LSTM_KERNEL = 3
 
@@ -40,7 +43,8 @@ class PixelCNN(AutoregressiveModel):
         n_layers: residual layers after the 7 x 7 input convolution.
         n_channels: features of a layer; rounded up to a multiple of 3 (6 if not gated) under a softmax of colours, of 2
             if not gated.
-        kernel_size: width of a layer's convolution, odd.
+        kernel_size: width of a layer's convolution, odd. What the layers of a gated network see lies 1, 2, 4, 1, 2, 4,
+            ... pixels apart: five layers of 3 x 3 reach 13 pixels.
         likelihood: the law of a pixel: "softmax" (a number for each level; a sigmoid for two levels) or
             "logistic_mixture" (discretised, one component for all colours of a pixel). "auto": softmax up to 64 levels.
         n_components: logistics a pixel in the mixture.
@@ -88,8 +92,8 @@ class PixelCNN(AutoregressiveModel):
         n_components: int = 5,
         max_epochs: int = 100,
         max_minutes: float | None = None,
-        batch_size: int = 32,
-        learning_rate: float = 2e-3,
+        batch_size: int = 16,
+        learning_rate: float = 4e-3,
         validation_fraction: float = 0.1,
         early_stopping: int | None = 20,
         ema_half_life: float | None = 500,
@@ -125,8 +129,11 @@ class PixelCNN(AutoregressiveModel):
         n_features = _rounded(self.n_channels, n_groups if self.gated else 2 * n_groups, "n_channels")
 
         def layer(number: int) -> nn.Module:
-            kind = GatedLayer if self.gated else ResidualBlock
-            return kind(n_features, self.kernel_size, n_groups, n_classes)
+            if not self.gated:
+                return ResidualBlock(n_features, self.kernel_size, n_groups, n_classes)
+            dilation = DILATIONS[number % len(DILATIONS)]
+            is_last = number == self.n_layers - 1
+            return GatedLayer(n_features, self.kernel_size, n_groups, n_classes, dilation, is_last=is_last)
 
         return AutoregressiveModule(
             law, n_classes, n_features=n_features, n_layers=self.n_layers, make_layer=layer, two_stacks=self.gated

@@ -52,23 +52,35 @@ class MaskedConv2d(nn.Module):
     """A convolution that sees the ``kernel // 2`` rows above, the columns to the left, and the centre through a mask.
 
     Of a kernel x kernel convolution only the rows up to its centre are kept: the rows below are masked for every
-    feature. So the weight has the shape (O, I, height, kernel) with height = kernel // 2 + 1 (1 if ``one_row``), and
-    the same size comes out.
+    feature. So the weight has the shape (O, I, kernel // 2 + 1, kernel). If it sees its ``one_row`` only, the columns
+    to the right of the centre are masked for every feature as well, and its shape is (O, I, 1, kernel // 2 + 1). The
+    same size comes out.
 
     Args:
         in_groups, out_groups: the colour group of each feature, see `colour_groups`.
         kernel: odd, the width.
         mask: "A" or "B", for the centre.
         one_row: sees its own row only.
+        dilation: of a convolution of one row: how many columns lie from one that it sees to the next.
     """
 
     def __init__(
-        self, in_groups: Tensor, out_groups: Tensor, kernel: int, mask: str, *, one_row: bool = False, bias: bool = True
+        self,
+        in_groups: Tensor,
+        out_groups: Tensor,
+        kernel: int,
+        mask: str,
+        *,
+        one_row: bool = False,
+        dilation: int = 1,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         if kernel < 1 or kernel % 2 == 0:
             raise ValueError(f"the kernel of a masked convolution must be odd and positive, not {kernel}")
-        self.reach = kernel // 2
+        if dilation != 1 and not one_row:
+            raise ValueError(f"only a convolution of one row can be dilated, and not by {dilation} one of several rows")
+        self.reach, self.dilation = kernel // 2, dilation
         self.rows_above = 0 if one_row else self.reach
         self._structure = (tuple(in_groups.tolist()), tuple(out_groups.tolist()), kernel, self.rows_above, mask)
         allowed = _allowed(*self._structure, torch.device("cpu"))
@@ -81,19 +93,21 @@ class MaskedConv2d(nn.Module):
 
     @property
     def allowed(self) -> Tensor:
-        """Which weights count, (O, I, rows_above + 1, kernel) bool."""
+        """Which weights count, bool, in the shape of the weight."""
         return _allowed(*self._structure, self.weight.device)
 
     def masked_weight(self) -> Tensor:
-        """The weight, zero where a feature may not look; (O, I, rows_above + 1, kernel)."""
+        """The weight, zero where a feature may not look."""
         return self.weight * self.allowed if self.is_masked else self.weight
 
     def forward(self, h_NIHW: Tensor) -> Tensor:
         weight = self.masked_weight()
-        if self.rows_above == 0:
-            return F.conv2d(h_NIHW, weight, self.bias, padding=(0, self.reach))
-        padded_NIHW = F.pad(h_NIHW, (self.reach, self.reach, self.rows_above, 0))
-        return F.conv2d(padded_NIHW, weight, self.bias)
+        if self.reach == 0:
+            return F.conv2d(h_NIHW, weight, self.bias)
+        if self.rows_above:
+            return F.conv2d(F.pad(h_NIHW, (self.reach, self.reach, self.rows_above, 0)), weight, self.bias)
+        padded_NIHW = F.pad(h_NIHW, (self.reach * self.dilation, 0))
+        return F.conv2d(padded_NIHW, weight, self.bias, dilation=(1, self.dilation))
 
 
 @lru_cache(maxsize=128)
@@ -112,4 +126,4 @@ def _allowed(
         allowed[:, :, :-1] = True
         allowed[:, :, -1, : kernel // 2] = True
         allowed[:, :, -1, kernel // 2] = centre_mask(torch.tensor(out_groups), torch.tensor(in_groups), mask)
-        return allowed.to(device)
+        return (allowed if rows_above else allowed[..., : kernel // 2 + 1]).to(device)

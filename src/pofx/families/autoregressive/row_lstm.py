@@ -58,7 +58,7 @@ class RowLSTM(nn.Module):
             states_hS = lstm_scan(
                 windows(h_FMN).view(-1, h_FMN[0].numel()),
                 self.given(y_NK),
-                self.input_to_state.masked_weight()[:, :, 0, : reach + 1].flatten(1),
+                self.input_to_state.masked_weight().flatten(1),
                 self.state_to_state[[tap + reach for tap in _taps(reach)]],
                 self.h0,
                 self.c0,
@@ -70,8 +70,7 @@ class RowLSTM(nn.Module):
 
     def window_weight(self) -> Tensor:
         """Input-to-state, masked, for a window of columns from left to right and the features of each; G (r+1)F."""
-        weight = self.input_to_state.masked_weight()[:, :, 0, : self.input_to_state.reach + 1]
-        return weight.transpose(1, 2).flatten(1)
+        return self.input_to_state.masked_weight()[:, :, 0].transpose(1, 2).flatten(1)
 
     def above_weight(self) -> Tensor:
         """State-to-state, for a window of columns of the row above from left to right; G kh."""

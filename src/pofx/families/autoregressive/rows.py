@@ -50,37 +50,41 @@ class LayerRows(ABC):
 
 
 class ConvolutionRows(LayerRows):
-    """The companion of a `MaskedConv2d`."""
+    """The companion of a `MaskedConv2d`. A row is evaluated pixel by pixel or by columns, not in both ways."""
 
     def __init__(self, convolution: MaskedConv2d, n: int, width: int) -> None:
         weight = convolution.masked_weight().detach()
         n_out, n_in, height = weight.shape[:3]
-        self.reach, self.width = convolution.reach, width
+        self.reach, self.dilation, self.width = convolution.reach, convolution.dilation, width
         self.bias = weight.new_zeros(n_out) if convolution.bias is None else convolution.bias.detach()
         self.above_weight = weight[:, :, : height - 1].contiguous() if height > 1 else None
         # The window of a pixel, its columns from left to right and the features of each, as one vector.
         self.row_weight = weight[:, :, -1, : self.reach + 1].permute(2, 1, 0).flatten(0, 1).contiguous()
         self.n_in = n_in
         self.above = weight.new_zeros(n, n_in, height - 1, width)
-        self.row = weight.new_zeros(n, self.reach + width, n_in)
+        self.row = weight.new_zeros(n, self.reach * self.dilation + width, n_in)
+        self.places = _places(self.reach, self.dilation, width)
         self.base: Tensor = self.bias
 
     def start(self, above_NWI: Tensor | None) -> Tensor | None:
         if self.above_weight is not None:
             summed_NO1W = F.conv2d(self.above, self.above_weight, self.bias, padding=(0, self.reach))
             self.base = summed_NO1W.squeeze(2).transpose(1, 2).contiguous()
+        if self.dilation > 1:
+            self.row.zero_()  # the row before may have been kept in another order
         return above_NWI
 
     def pixel(self, h_NI: Tensor, column: int, base_NO: Tensor | None = None) -> Tensor:
         """As said in `LayerRows`; ``base_NO`` is added instead of the bias, in a layer that sees its own row only."""
         if self.reach == 0:
             return torch.addmm(self.bias if base_NO is None else base_NO, h_NI, self.row_weight)
-        self.row[:, self.reach + column] = h_NI
+        self.row[:, self.places[column]] = h_NI
         return self.evaluate(column, base_NO)
 
     def evaluate(self, column: int, base_NO: Tensor | None = None) -> Tensor:
         """The output at one column of the row that is there."""
-        window = self.row.flatten(1)[:, column * self.n_in : (column + self.reach + 1) * self.n_in]
+        last = self.places[column]
+        window = self.row.flatten(1)[:, (last - self.reach) * self.n_in : (last + 1) * self.n_in]
         if base_NO is None:
             base_NO = self.base if self.above_weight is None else self.base[:, column]
         return torch.addmm(base_NO, window, self.row_weight)
@@ -88,13 +92,15 @@ class ConvolutionRows(LayerRows):
     def columns(self, h_NWI: Tensor, first: int, active: Tensor | None) -> Tensor:
         if self.reach == 0:
             return h_NWI @ self.row_weight + self.bias
+        left = self.reach * self.dilation
         if active is None:
-            self.row[:, self.reach + first :] = h_NWI
+            self.row[:, left + first :] = h_NWI
             row = self.row[:, first:]
         else:
-            self.row[active, self.reach + first :] = h_NWI
+            self.row[active, left + first :] = h_NWI
             row = self.row[active, first:]
-        windows = row.unfold(1, self.reach + 1, 1).transpose(2, 3).flatten(2)  # N W (reach + 1) * I
+        starts = range(0, left + 1, self.dilation)
+        windows = torch.cat([row[:, start : start + h_NWI.shape[1]] for start in starts], 2)  # N W (reach + 1) * I
         base = self.base
         if self.above_weight is not None:
             base = base[:, first:] if active is None else base[active, first:]
@@ -109,3 +115,17 @@ class ConvolutionRows(LayerRows):
         self.above, self.row = self.above[index], self.row[index]
         if self.above_weight is not None and self.base.ndim == 3:
             self.base = self.base[index]
+
+
+def _places(reach: int, dilation: int, width: int) -> list[int]:
+    """Where the columns of a row are kept so that those of a window lie side by side, `reach` zeros at the left of all.
+
+    Without dilation they keep their order; with it, first come the columns 0, d, 2d, ..., then 1, d + 1, and so on.
+    """
+    places, start = [0] * width, 0
+    for phase in range(min(dilation, width)):
+        columns = range(phase, width, dilation)
+        for index, column in enumerate(columns):
+            places[column] = start + reach + index
+        start += reach + len(columns)
+    return places

@@ -1,0 +1,136 @@
+"""``pofx complete``: the unknown part of images, drawn given the known part."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from pofx.cli.known import Part
+from pofx.cli.options import (
+    Device,
+    Errors,
+    ImageCount,
+    Label,
+    Method,
+    ModelPath,
+    PicturePath,
+    Seed,
+    Size,
+    Source,
+    Split,
+    Verbose,
+    check_count,
+    writable,
+)
+
+
+def complete(
+    model: ModelPath,
+    source: Source,
+    /,
+    *,
+    output: PicturePath | None = None,
+    npz: Annotated[
+        Path | None,
+        Parameter(
+            help="The .npz file to write to: the completed images as x, the index in the source of the image that each "
+            "completes as index, the mask of an image (True where known) as known; with --label the labels as y."
+        ),
+    ] = None,
+    n: ImageCount = 10,
+    known: Annotated[Part | None, Parameter(help="The known part of each image; top if not given.")] = None,
+    fraction: Annotated[
+        float | None,
+        Parameter(
+            help="How much is known: of the height, of the width, or (centre) of both; 0.5, one half, if not given."
+        ),
+    ] = None,
+    mask: Annotated[
+        Path | None,
+        Parameter(
+            help="Instead of --known: a .png of the size of the images, white where they are known and black "
+            "elsewhere, or a .npy of truth values, True where they are known."
+        ),
+    ] = None,
+    n_completions: Annotated[int, Parameter(help="How many completions of each image.")] = 1,
+    label: Label = None,
+    method: Method = None,
+    n_particles: Annotated[
+        int | None,
+        Parameter(
+            help="Particles an image where completing is approximate: the more, the nearer to exact, and the slower; "
+            "the model's own number (16) if not given."
+        ),
+    ] = None,
+    split: Split = None,
+    size: Size = None,
+    errors: Errors = "raise",
+    seed: Seed = None,
+    device: Device = "auto",
+    verbose: Verbose = True,
+) -> None:
+    """Draw the unknown part of images, given the known part.
+
+    The part said to be unknown is not looked at: whatever stands there is replaced. Where all that is known comes
+    before all that is unknown, row by row (`--known top`), the draws are exact; otherwise they are an approximation,
+    and the picture and the output say so.
+
+    Example: `pofx complete photos.pofx new/ --n-completions 3 -o completed.png`
+
+    Example: `pofx complete photos.pofx new/ --mask holes.png --npz completed.npz`
+    """
+    import numpy as np
+
+    from pofx.cli.known import known_part, read_mask
+    from pofx.cli.loading import class_of, given, load_images, load_model, some_indices
+    from pofx.cli.output import OutputConsole, save_npz
+    from pofx.cli.pages import completion_note, completion_page
+    from pofx.cli.show import print_left_out
+    from pofx.files.pictures import save_png
+
+    if output is None and npz is None:
+        raise ValueError("say where the images should go: -o PICTURE.png, --npz FILE.npz or both")
+    output = None if output is None else writable(output, ".png")
+    npz = None if npz is None else writable(npz, ".npz")
+    check_count("-n", n)
+    check_count("--n-completions", n_completions)
+    if mask is not None and (known is not None or fraction is not None):
+        raise ValueError("--mask says what is known; leave out --known and --fraction")
+    fitted = load_model(model, device=device, verbose=verbose)
+    complete_images = getattr(fitted, "complete", None)
+    if complete_images is None:
+        raise ValueError(f"{type(fitted).__name__} cannot complete images; PixelCNN and PixelRNN can")
+    options = given(complete_images, method=method, n_particles=n_particles)
+    y = None if label is None else class_of(fitted, label)
+    if mask is None:
+        known_HWC = known_part(known or "top", 0.5 if fraction is None else fraction, fitted.spec_)
+    else:
+        known_HWC = read_mask(mask, fitted.spec_)
+
+    collection = load_images(source, split=split, size=size, errors=errors, verbose=verbose, model=fitted)
+    chosen = some_indices(n, len(collection), seed)
+    images = collection.images[chosen]
+    # One call, so that the progress line knows the whole: first one completion of every image, then the next.
+    repeated = np.tile(images, (n_completions, *[1] * (images.ndim - 1)))
+    labels = None if y is None else np.full(len(repeated), y)
+    known_here = known_HWC.reshape(images.shape[1:])
+    completed = complete_images(repeated, known_here, labels, random_state=seed, **options)
+
+    default = inspect.signature(complete_images).parameters.get("n_particles")
+    note = completion_note(fitted, known_HWC, n_particles or (default.default if default else 1))
+    if output is not None:
+        title = f"Images of {source} completed by {model.name}"
+        rows = completed.reshape(n_completions, *images.shape)
+        save_png(completion_page(fitted, images, known_HWC, list(rows), title=title, note=note), output)
+    if npz is not None:
+        arrays = {"x": completed, "index": np.tile(chosen, n_completions), "known": known_here}
+        save_npz(npz, arrays | ({} if labels is None else {"y": labels}))
+    console = OutputConsole()
+    print_left_out(console, collection.skipped, collection.conversions)
+    console.print(note)
+    for path in (output, npz):
+        if path is not None:
+            console.print(f"Written: {path}", soft_wrap=True)

@@ -1,0 +1,108 @@
+"""Which sub-pixels of an image are known: a part that has a name, or a mask from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pofx.data.images import ImageSpec
+
+Part = Literal["top", "bottom", "left", "right", "centre"]
+
+#: Shades of a mask from here on are white.
+WHITE_FROM = 128
+
+
+def known_part(part: Part, fraction: float, spec: ImageSpec) -> NDArray[np.bool_]:
+    """The mask (H, W, C), True where ``part`` of the image is: so much of its height, its width or (centre) of both.
+
+    At least one line of pixels is known and one is not.
+
+    Raises:
+        ValueError: the fraction is not between 0 and 1, or the image has one line only.
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f"--fraction must lie between 0 and 1, not {fraction:g}")
+    rows, columns = slice(None), slice(None)
+    if part in ("top", "bottom"):
+        rows = _side(spec.height, fraction, part, from_end=part == "bottom")
+    elif part in ("left", "right"):
+        columns = _side(spec.width, fraction, part, from_end=part == "right")
+    else:
+        rows, columns = _middle(spec.height, fraction, part), _middle(spec.width, fraction, part)
+    known = np.zeros(spec.shape_HWC, dtype=bool)
+    known[rows, columns] = True
+    return known
+
+
+def _count(size: int, fraction: float, part: Part) -> int:
+    if size < 2:
+        side = "high" if part in ("top", "bottom") else "wide" if part in ("left", "right") else "high and wide"
+        raise ValueError(f"--known {part} needs images that are at least two pixels {side}")
+    return min(max(round(fraction * size), 1), size - 1)
+
+
+def _side(size: int, fraction: float, part: Part, *, from_end: bool) -> slice:
+    count = _count(size, fraction, part)
+    return slice(size - count, size) if from_end else slice(count)
+
+
+def _middle(size: int, fraction: float, part: Part) -> slice:
+    count = _count(size, fraction, part)
+    start = (size - count) // 2
+    return slice(start, start + count)
+
+
+def read_mask(path: Path, spec: ImageSpec) -> NDArray[np.bool_]:
+    """The mask (H, W, C) in a file, True where the image is known.
+
+    A picture is known where it is white (lighter than middle gray). An array holds truth values, or zeros and ones, as
+    (H, W), (H, W, C) or (d,).
+
+    Raises:
+        ValueError: it is no such file, not of the size of the images, or knows everything.
+        OSError: it cannot be read.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".png", ".npy"):
+        raise ValueError(f"{path} should end in .png (white where known) or .npy (True where known)")
+    known = _from_picture(path) if suffix == ".png" else _from_array(path)
+    shape: tuple[int, ...] = known.shape
+    if shape == (spec.n_dims,):
+        known = known.reshape(spec.shape_HWC)
+    elif shape in ((spec.height, spec.width), (spec.height, spec.width, 1)):
+        known = np.broadcast_to(known.reshape(spec.height, spec.width, 1), spec.shape_HWC)
+    elif shape != spec.shape_HWC:
+        found = " x ".join(str(size) for size in shape) or "no size"
+        raise ValueError(f"{path} is a mask of {found}; the model knows images of {spec}")
+    if known.all():
+        raise ValueError(f"{path} knows all of the image; nothing is left to complete")
+    return known
+
+
+def _from_picture(path: Path) -> NDArray[np.bool_]:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            if picture.convert("RGBA").getchannel("A").getextrema() != (255, 255):
+                raise ValueError(f"{path} is transparent in places; a mask is white where known and black elsewhere")
+            return np.asarray(picture.convert("L")) >= WHITE_FROM
+    except (OSError, SyntaxError) as error:
+        if isinstance(error, OSError) and error.filename is not None:  # it is not there, say
+            raise
+        raise ValueError(f"{path} is no picture that can be read") from error
+
+
+def _from_array(path: Path) -> NDArray[np.bool_]:
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path} is no .npy file that can be read") from error
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "biu" or not np.isin(values, (0, 1)).all():
+        raise ValueError(f"{path} must hold truth values, True where the image is known")
+    return values.astype(bool)
