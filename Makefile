@@ -18,7 +18,8 @@ test: lint
 test-slow: $(STAMP)
 	$(PYTEST) -n auto -m slow
 
-# The loop's overhead and the loading need no data; the figures on MNIST take about 45 minutes and ../shared/data.
+# The loop's overhead, the loading and the recurrent training need no data; the figures on MNIST take about two and a
+# half hours and ../shared/data.
 bench: $(STAMP)
 	$(BIN)/python benchmarks/loop_overhead.py
 	$(BIN)/python benchmarks/loading.py
@@ -26,6 +27,11 @@ bench: $(STAMP)
 	for arm in trainer likelihood; do $(BIN)/python benchmarks/training.py --arm $$arm || exit 1; done
 	for arm in baselines mlp convolutional; do $(BIN)/python benchmarks/variational.py binarized_mnist --arm $$arm || exit 1; done
 	for arm in baselines convolutional; do $(BIN)/python benchmarks/variational.py mnist --arm $$arm || exit 1; done
+	$(BIN)/python benchmarks/recurrent_training.py
+	for arm in pixelcnn row_lstm diagonal_bilstm ties; do $(BIN)/python benchmarks/sampling.py --arm $$arm || exit 1; done
+	for arm in baselines pixelcnn reference row_lstm diagonal_bilstm; do \
+		$(BIN)/python benchmarks/autoregressive.py binarized_mnist --arm $$arm || exit 1; done
+	for arm in baselines pixelcnn; do $(BIN)/python benchmarks/autoregressive.py mnist --arm $$arm || exit 1; done
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -6,6 +6,8 @@ Shapes: F features; h_NFHW, y_NK one-hot labels (K = 0 columns without). Every l
 
 from __future__ import annotations
 
+from collections import deque
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -139,64 +141,80 @@ class GatedLayerRows(LayerRows):
     """
 
     def __init__(self, layer: GatedLayer, n: int, width: int, y_NK: Tensor) -> None:
-        self.layer = layer
-        weight = layer.vertical.weight
-        n_features = weight.shape[1]
-        self.doubled_a = weight.new_tensor([2.0, 1.0]).repeat_interleave(n_features)
+        vertical, n_features = layer.vertical, layer.vertical.weight.shape[1]
+        new_zeros = vertical.weight.new_zeros
+        self.dilation, self.reach = vertical.dilation[1], layer.reach
+        # A row lies in memory as an image of channels last does.
+        self.vertical_weight = vertical.weight.contiguous(memory_format=torch.channels_last)
+        self.vertical_bias, self.vertical_out = vertical.bias, layer.vertical_out
+        self.past_NWF = deque([new_zeros(n, width, n_features)] * layer.reach, maxlen=layer.reach)
+        doubled_a = vertical.weight.new_tensor([2.0, 1.0]).repeat_interleave(n_features)
+        assert layer.link.bias is not None and layer.out.bias is not None
+        self.link_weight, self.link_bias = layer.link.weight[:, :, 0, 0].T * doubled_a, layer.link.bias * doubled_a
+        self.label_N1F = None if layer.label is None else layer.label(y_NK)[:, None]
+        self.doubled_a = doubled_a
         self.horizontal = ConvolutionRows(layer.horizontal, n, width)
         # Not in place: of one feature it may be the layer's own weight.
-        self.horizontal.row_weight = self.horizontal.row_weight * self.doubled_a
-        self.minus_out_weight = -layer.out.masked_weight().detach()[:, :, 0, 0].t().contiguous()
-        assert layer.out.bias is not None
-        self.out_bias = layer.out.bias
-        self.above_NFRW = weight.new_zeros(n, n_features, layer.reach, width)
-        self.label_NF = None if layer.label is None else layer.label(y_NK)
-        self.base: Tensor
+        self.horizontal.row_weight = self.horizontal.row_weight * doubled_a
+        # The last row is the bias, for a gate that ends with a one.
+        self.out_weight = torch.cat([-layer.out.masked_weight()[:, :, 0, 0].T, layer.out.bias[None]])
+        self.base_NWG = new_zeros(n, width, 2 * n_features)
+        self.gate_NF = new_zeros(n, n_features + 1)
+        self.gate_NF[:, -1] = 1
+        self._make_views()
+
+    def _make_views(self) -> None:
+        """What a pixel reads and writes, found once and not for every pixel anew."""
+        self.base = self.base_NWG.unbind(1)
+        self.gates = torch.empty_like(self.base[0], memory_format=torch.contiguous_format)
+        self.s_a, self.s_b = self.gates.chunk(2, 1)
+        self.minus_gate = self.gate_NF[:, :-1]
 
     def start(self, above_NWI: Tensor | None) -> Tensor | None:
         assert above_NWI is not None
-        layer = self.layer
         self.horizontal.start(None)
-        rows_NFRW = torch.cat([self.above_NFRW, above_NWI.transpose(1, 2).unsqueeze(2)], dim=2)
-        self.above_NFRW = rows_NFRW[:, :, 1:]
-        convolution = layer.vertical
+        rows = [*self.past_NWF, above_NWI][:: self.dilation]
+        self.past_NWF.append(above_NWI)
         vertical = F.conv2d(
-            rows_NFRW, convolution.weight, convolution.bias, padding=(0, layer.reach), dilation=convolution.dilation
+            torch.stack(rows, 1).permute(0, 3, 1, 2),
+            self.vertical_weight,
+            self.vertical_bias,
+            padding=(0, self.reach),
+            dilation=(1, self.dilation),
         )
-        vertical_NWF = vertical.squeeze(2).transpose(1, 2)
-        label_N1F = None if self.label_NF is None else self.label_NF[:, None]
-        gated_NWF = gate(vertical_NWF if label_N1F is None else vertical_NWF + label_N1F, 2)
-        base_NWF = _one_by_one(layer.link, gated_NWF)
-        self.base = (base_NWF if label_N1F is None else base_NWF + label_N1F) * self.doubled_a
-        return None if layer.vertical_out is None else above_NWI + _one_by_one(layer.vertical_out, gated_NWF)
+        vertical_NWG = vertical.squeeze(2).transpose(1, 2)
+        gated_NWF = gate(vertical_NWG if self.label_N1F is None else vertical_NWG + self.label_N1F, 2)
+        torch.addmm(self.link_bias, gated_NWF.flatten(0, 1), self.link_weight, out=self.base_NWG.flatten(0, 1))
+        if self.label_N1F is not None:
+            self.base_NWG += self.label_N1F * self.doubled_a
+        if self.vertical_out is None:
+            return None
+        return above_NWI + F.linear(gated_NWF, self.vertical_out.weight[:, :, 0, 0], self.vertical_out.bias)
 
     def pixel(self, h_NI: Tensor, column: int) -> Tensor:
-        s_a, s_b = self.horizontal.pixel(h_NI, column, self.base[:, column]).sigmoid_().chunk(2, 1)
-        minus_gate = torch.addcmul(s_b, s_a, s_b, value=-2)
-        return torch.addmm(h_NI, minus_gate, self.minus_out_weight).add_(self.out_bias)
+        self.horizontal.pixel(h_NI, column, self.base[column], out=self.gates).sigmoid_()
+        torch.addcmul(self.s_b, self.s_a, self.s_b, value=-2, out=self.minus_gate)
+        return h_NI.addmm_(self.gate_NF, self.out_weight)
 
     def columns(self, h_NWI: Tensor, first: int, active: Tensor | None) -> Tensor:
-        base = self.base[:, first:] if active is None else self.base[active, first:]
+        base = self.base_NWG[:, first:] if active is None else self.base_NWG[active, first:]
         s_a, s_b = (self.horizontal.columns(h_NWI, first, active) + base).sigmoid_().chunk(2, 2)
         minus_gate = torch.addcmul(s_b, s_a, s_b, value=-2)
-        return h_NWI + minus_gate @ self.minus_out_weight + self.out_bias
+        return h_NWI + minus_gate @ self.out_weight[:-1] + self.out_weight[-1]
 
     def finish(self) -> None:
         """Nothing: the horizontal stack forgets its row, the vertical one has taken its own in `start`."""
 
     def select(self, index: Tensor) -> None:
         self.horizontal.select(index)
-        self.above_NFRW, self.base = self.above_NFRW[index], self.base[index]
-        if self.label_NF is not None:
-            self.label_NF = self.label_NF[index]
+        self.past_NWF = deque((row[index] for row in self.past_NWF), maxlen=self.past_NWF.maxlen)
+        self.base_NWG, self.gate_NF = self.base_NWG[index], self.gate_NF[index]
+        if self.label_N1F is not None:
+            self.label_N1F = self.label_N1F[index]
+        self._make_views()
 
 
 def gate(features: Tensor, dim: int) -> Tensor:
     """tanh(a) sigmoid(b), a and b being the two halves of the features."""
     a, b = features.chunk(2, dim)
     return torch.tanh(a) * torch.sigmoid(b)
-
-
-def _one_by_one(convolution: nn.Conv2d, h_NWI: Tensor) -> Tensor:
-    """A 1 x 1 convolution of a row."""
-    return F.linear(h_NWI, convolution.weight[:, :, 0, 0], convolution.bias)

@@ -34,7 +34,7 @@ class LayerRows(ABC):
 
     @abstractmethod
     def pixel(self, h_NI: Tensor, column: int) -> Tensor:
-        """The layer's output at one column, all columns to the left having been evaluated; NO."""
+        """The layer's output at one column, all columns to the left having been evaluated; NO. May overwrite h."""
 
     @abstractmethod
     def columns(self, h_NWI: Tensor, first: int, active: Tensor | None) -> Tensor:
@@ -55,16 +55,23 @@ class ConvolutionRows(LayerRows):
     def __init__(self, convolution: MaskedConv2d, n: int, width: int) -> None:
         weight = convolution.masked_weight().detach()
         n_out, n_in, height = weight.shape[:3]
-        self.reach, self.dilation, self.width = convolution.reach, convolution.dilation, width
+        self.reach, self.dilation = convolution.reach, convolution.dilation
         self.bias = weight.new_zeros(n_out) if convolution.bias is None else convolution.bias.detach()
         self.above_weight = weight[:, :, : height - 1].contiguous() if height > 1 else None
         # The window of a pixel, its columns from left to right and the features of each, as one vector.
         self.row_weight = weight[:, :, -1, : self.reach + 1].permute(2, 1, 0).flatten(0, 1).contiguous()
-        self.n_in = n_in
         self.above = weight.new_zeros(n, n_in, height - 1, width)
-        self.row = weight.new_zeros(n, self.reach * self.dilation + width, n_in)
-        self.places = _places(self.reach, self.dilation, width)
+        # What sees one pixel only needs no memory.
+        self.row = weight.new_zeros(n, self.reach * self.dilation + width if self.reach else 0, n_in)
+        self.places = _places(self.reach, self.dilation, width) if self.reach else []
         self.base: Tensor = self.bias
+        self._make_views()
+
+    def _make_views(self) -> None:
+        """Slicing for every pixel anew would take longer than the arithmetic."""
+        flat, n_in = self.row.flatten(1), self.row.shape[2]
+        self.slots = [self.row[:, place] for place in self.places]
+        self.windows = [flat[:, (place - self.reach) * n_in : (place + 1) * n_in] for place in self.places]
 
     def start(self, above_NWI: Tensor | None) -> Tensor | None:
         if self.above_weight is not None:
@@ -74,20 +81,18 @@ class ConvolutionRows(LayerRows):
             self.row.zero_()  # the row before may have been kept in another order
         return above_NWI
 
-    def pixel(self, h_NI: Tensor, column: int, base_NO: Tensor | None = None) -> Tensor:
+    def pixel(self, h_NI: Tensor, column: int, base_NO: Tensor | None = None, out: Tensor | None = None) -> Tensor:
         """As said in `LayerRows`; ``base_NO`` is added instead of the bias, in a layer that sees its own row only."""
         if self.reach == 0:
-            return torch.addmm(self.bias if base_NO is None else base_NO, h_NI, self.row_weight)
-        self.row[:, self.places[column]] = h_NI
-        return self.evaluate(column, base_NO)
+            return torch.addmm(self.bias if base_NO is None else base_NO, h_NI, self.row_weight, out=out)
+        self.slots[column].copy_(h_NI)
+        return self.evaluate(column, base_NO, out)
 
-    def evaluate(self, column: int, base_NO: Tensor | None = None) -> Tensor:
+    def evaluate(self, column: int, base_NO: Tensor | None = None, out: Tensor | None = None) -> Tensor:
         """The output at one column of the row that is there."""
-        last = self.places[column]
-        window = self.row.flatten(1)[:, (last - self.reach) * self.n_in : (last + 1) * self.n_in]
         if base_NO is None:
             base_NO = self.base if self.above_weight is None else self.base[:, column]
-        return torch.addmm(base_NO, window, self.row_weight)
+        return torch.addmm(base_NO, self.windows[column], self.row_weight, out=out)
 
     def columns(self, h_NWI: Tensor, first: int, active: Tensor | None) -> Tensor:
         if self.reach == 0:
@@ -113,6 +118,7 @@ class ConvolutionRows(LayerRows):
 
     def select(self, index: Tensor) -> None:
         self.above, self.row = self.above[index], self.row[index]
+        self._make_views()
         if self.above_weight is not None and self.base.ndim == 3:
             self.base = self.base[index]
 
