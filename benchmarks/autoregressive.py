@@ -11,8 +11,8 @@ Each arm is a command of its own and appends a row to ``results/autoregressive.c
 
 Binarized MNIST is the fixed binarisation, 50,000 training, 10,000 validation (drawn at random from its 60,000 rows) and
 10,000 test images; of MNIST a tenth of the 60,000 training images validates. All figures are exact log p(x) of all test
-images, in nats, with the standard error of the mean. ``--checkpoint FOLDER`` keeps the state of a training, so that
-``--minutes`` more can be added by calling again with more of them.
+images, in nats, with the standard error of the mean. ``--checkpoint FOLDER`` keeps the state of a training: the same
+command given again after a run was killed goes on where it was. Options that an arm does not read are refused.
 """
 
 from __future__ import annotations
@@ -39,24 +39,35 @@ ARMS: dict[str, Any] = {
     "row_lstm": lambda **words: pofx.PixelRNN(cell="row_lstm", **words),
     "diagonal_bilstm": lambda **words: pofx.PixelRNN(cell="diagonal_bilstm", **words),
 }
+DEFAULTS: dict[str, Any] = {"minutes": 15.0, "seed": 0, "device": "auto"}
+#: Options that an arm does not read.
+UNREAD = {"reference": ("device", "checkpoint"), "baselines": ("minutes", "seed", "device", "checkpoint")}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", choices=["binarized_mnist", "mnist"])
     parser.add_argument("--arm", choices=[*ARMS, "reference", "baselines"], required=True)
-    parser.add_argument("--minutes", type=float, default=15)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto")
+    parser.add_argument("--minutes", type=float, help="of training; 15 if not given")
+    parser.add_argument("--seed", type=int, help="0 if not given")
+    parser.add_argument("--device", help="auto if not given")
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--data-folder", type=Path)
     arguments = parser.parse_args()
+    if arguments.arm == "reference" and arguments.data != "binarized_mnist":
+        parser.error("--arm reference has pixels of two levels: it trains on binarized_mnist only")
+    for name in UNREAD.get(arguments.arm, ()):
+        if getattr(arguments, name) is not None:
+            parser.error(f"--arm {arguments.arm} does not read --{name}")
+    for name, value in DEFAULTS.items():
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, value)
     arrays = common.load(arguments.data, arguments.data_folder)
     train, test = arrays["x_train"], arrays["x_test"]
     if arguments.arm == "baselines":
         baselines(arguments.data, train, test)
     elif arguments.arm == "reference":
-        reference(train, test, arguments.minutes, arguments.seed)
+        reference(arguments.data, train, test, arguments.minutes, arguments.seed)
     else:
         ours(train, test, arguments)
 
@@ -73,9 +84,7 @@ def ours(train: NDArray[np.uint8], test: NDArray[np.uint8], arguments: argparse.
         random_state=arguments.seed,
         verbose=True,
     )
-    start = time.perf_counter()
     model.fit(train)
-    minutes = (time.perf_counter() - start) / 60
     start = time.perf_counter()
     values = model.score_samples(test)
     seconds = time.perf_counter() - start
@@ -85,7 +94,7 @@ def ours(train: NDArray[np.uint8], test: NDArray[np.uint8], arguments: argparse.
         arguments.arm,
         values,
         parameters=sum(p.numel() for p in model.module_.parameters()),
-        fit_minutes=round(minutes, 2),
+        fit_minutes=round(model.provenance_["minutes"], 2),  # those before a resume included
         epochs=model.n_epochs_,
         steps=model.n_steps_,
         images_per_second=round(float(np.median(model.history_["images_per_second"]))),
@@ -95,7 +104,7 @@ def ours(train: NDArray[np.uint8], test: NDArray[np.uint8], arguments: argparse.
     )
 
 
-def reference(train: NDArray[np.uint8], test: NDArray[np.uint8], minutes: float, seed: int) -> None:
+def reference(data: str, train: NDArray[np.uint8], test: NDArray[np.uint8], minutes: float, seed: int) -> None:
     """5 layers of 32 channels, Adam 1e-3, batch 32, cosine schedule by the clock, averaged weights (half-life 500)."""
     torch.manual_seed(seed)
     order = torch.randperm(len(train))
@@ -119,7 +128,7 @@ def reference(train: NDArray[np.uint8], test: NDArray[np.uint8], minutes: float,
             shown = progress
             print(f"{progress:.0%}: step {steps}, held-out {scored(average, x_held_out[:500]).mean():.2f}", flush=True)
     row(
-        "binarized_mnist",
+        data,
         "50000 train, 10000 validation (unused)",
         "reference: plain gated PixelCNN 5 x 32",
         scored(average, torch.from_numpy(test).unsqueeze(1)),

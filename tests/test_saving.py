@@ -73,6 +73,47 @@ def test_what_is_wrong_is_named(good, changes, message, tmp_path):
     assert "bad.pofx" in str(caught.value)
 
 
+SMALL = {"n_layers": 1, "max_epochs": 1, "random_state": 0}
+
+AUTOREGRESSIVE = {
+    "gated": (pofx.PixelCNN, "n_channels", SMALL | {"n_channels": 3}),
+    "plain": (pofx.PixelCNN, "n_channels", SMALL | {"n_channels": 6, "gated": False}),
+    "mixture": (pofx.PixelCNN, "n_channels", SMALL | {"n_channels": 3, "likelihood": "logistic_mixture"}),
+    "row_lstm": (pofx.PixelRNN, "n_hidden", SMALL | {"n_hidden": 3}),
+    "diagonal_bilstm": (pofx.PixelRNN, "n_hidden", SMALL | {"n_hidden": 3, "cell": "diagonal_bilstm"}),
+}
+
+
+@pytest.fixture(scope="module", params=AUTOREGRESSIVE)
+def pixel_by_pixel(request, tmp_path_factory):
+    """A good file of an autoregressive model of colours, and the name of its width."""
+    cls, width, parameters = AUTOREGRESSIVE[request.param]
+    X = np.stack([load_digits().images[:20, 2:6, 2:5] // 6] * 3, axis=-1)
+    path = tmp_path_factory.mktemp("saving") / "good.pofx"
+    cls(**parameters).fit(X).save(path)
+    return model_file.read(path), width
+
+
+@pytest.mark.parametrize("size", [10**9, 10**12])
+def test_an_autoregressive_network_of_any_width_is_refused_by_its_first_tensor(pixel_by_pixel, size, tmp_path):
+    """Not for want of memory: before any is taken for groups of features and masks."""
+    good, width = pixel_by_pixel
+    path = rewritten(good, tmp_path / "bad.pofx", parameters={width: size})
+    with pytest.raises(pofx.ModelFileError, match="which no tensor of the file has"):
+        pofx.load(path)
+
+
+@pytest.mark.parametrize("changes", [{"n_layers": 10**9}, {"likelihood": "logistic_mixture", "n_components": 10**12}])
+def test_an_autoregressive_network_with_more_than_the_file_holds_is_refused(pixel_by_pixel, changes, tmp_path):
+    path = rewritten(pixel_by_pixel[0], tmp_path / "bad.pofx", parameters=changes)
+    with pytest.raises(pofx.ModelFileError, match=r"which no tensor of the file has|far more"):
+        pofx.load(path)
+
+
+def test_an_untouched_autoregressive_rewrite_loads(pixel_by_pixel, tmp_path):
+    assert np.isfinite(pofx.load(rewritten(pixel_by_pixel[0], tmp_path / "same.pofx")).sample(2)).all()
+
+
 def test_an_untouched_rewrite_loads(good, tmp_path):
     assert np.isfinite(pofx.load(rewritten(good, tmp_path / "same.pofx")).sample(2)).all()
 

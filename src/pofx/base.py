@@ -25,8 +25,9 @@ from torch import Tensor, nn
 from pofx.data.checking import check_labels, check_rows, check_shape, infer_format
 from pofx.data.images import ImageFormat, ImageSpec
 from pofx.data.reader import ImageReader
+from pofx.distributions.numerics import in_double
 from pofx.engine.counting import CountedWork
-from pofx.engine.devices import resolve_device
+from pofx.engine.devices import full_float32, resolve_device
 from pofx.engine.loop import TrainingResult, train
 from pofx.engine.options import TrainingOptions
 from pofx.engine.phase import Phase
@@ -183,7 +184,7 @@ class GenerativeModel(BaseEstimator, ABC):
         self.history_ = result.history
         self.n_steps_, self.n_epochs_, self.stopped_by_ = result.n_steps, result.n_epochs, result.stopped_by
         self.held_out_score_ = result.best_score
-        self.provenance_ = provenance_of(self, fingerprint, len(rows), resolve_device(self.device), result)
+        self.provenance_ = provenance_of(self, fingerprint, len(rows), resolve_device(self.device, dtype), result)
         self._after_fit(training)
         return self
 
@@ -198,7 +199,8 @@ class GenerativeModel(BaseEstimator, ABC):
 
         def held_out_score() -> float:
             assert held_out is not None
-            return self._validation_score(module, held_out) + unit
+            with full_float32():
+                return self._validation_score(module, held_out) + unit
 
         options = TrainingOptions(
             max_epochs=self.max_epochs,
@@ -278,11 +280,11 @@ class GenerativeModel(BaseEstimator, ABC):
         codes = self._codes(y, n_samples)
         if codes is None and self._is_conditional:
             codes = rng.choice(len(self.classes_), size=n_samples, p=self.class_prior_)
-        device = resolve_device(self.device)
+        device = resolve_device(self.device, self._dtype)
         generator = torch.Generator(device).manual_seed(seed)
         drawn = []
         self.module_.to(device)
-        with torch.inference_mode(), self._counted("rows" if by_rows else "images") as count:
+        with torch.inference_mode(), full_float32(), self._counted("rows" if by_rows else "images") as count:
             for start in range(0, n_samples, self._chunk_size):
                 n = min(self._chunk_size, n_samples - start)
                 part = None if codes is None else torch.from_numpy(codes[start : start + n]).to(device)
@@ -360,11 +362,11 @@ class GenerativeModel(BaseEstimator, ABC):
         self, reader: ImageReader, function: Callable[[Tensor, Tensor | None], Tensor | tuple[Tensor, ...]]
     ) -> tuple[NDArray[np.float64], ...]:
         """Apply ``function(x_NCHW, codes)`` to chunks of one fixed size; its outputs (n, ...) as float64."""
-        device = resolve_device(self.device)
+        device = resolve_device(self.device, self._dtype)
         self.module_.to(device)
         size = self._chunk_size
         outputs: tuple[NDArray[np.float64], ...] = ()
-        with torch.inference_mode(), self._counted() as count:
+        with torch.inference_mode(), full_float32(), self._counted() as count:
             for start in range(0, len(reader), size):
                 n = min(size, len(reader) - start)
                 # The last image fills up the last chunk.
@@ -376,7 +378,7 @@ class GenerativeModel(BaseEstimator, ABC):
                 # them from being used again, and the more chunks the more of it.
                 outputs = outputs or tuple(np.empty((len(reader), *part.shape[1:])) for part in parts)
                 for output, part in zip(outputs, parts, strict=True):
-                    output[start : start + n] = part[:n].double().cpu().numpy()
+                    output[start : start + n] = in_double(part[:n]).cpu().numpy()
                 count(start + n, len(reader))
         return outputs
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from pofx.base import CHUNK, GenerativeModel
 from pofx.data.levels import RealLevels
 from pofx.data.reader import ImageReader
+from pofx.distributions.numerics import in_double
 
 
 class DensityModel(GenerativeModel):
@@ -76,12 +77,13 @@ class DensityModel(GenerativeModel):
         def log_prob(x: Tensor, codes: Tensor) -> Tensor:
             return self._log_prob(x, codes, discrete=discrete)
 
-        return self._for_every_class(x_NCHW, log_prob) + torch.from_numpy(np.log(self.class_prior_)).to(x_NCHW.device)
+        joint_NK = self._for_every_class(x_NCHW, log_prob)
+        return joint_NK + torch.from_numpy(np.log(self.class_prior_)).to(joint_NK.device)
 
     def _for_every_class(self, values: Tensor, function: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """function(values, y) for every class, float64, along a new second axis."""
         columns = [
-            function(values, torch.full((len(values),), code, device=values.device)).double()
+            in_double(function(values, torch.full((len(values),), code, device=values.device)))
             for code in range(len(self.classes_))
         ]
         return torch.stack(columns, dim=1)
@@ -100,9 +102,10 @@ class DensityModel(GenerativeModel):
         self, values: Tensor, weights_NK: Tensor, function: Callable[[Tensor, Tensor], Tensor]
     ) -> Tensor:
         """sum_y weight_y function(values, y), float64, one class after the other."""
-        total = torch.zeros((), dtype=torch.float64, device=values.device)
-        for code, weight_N in enumerate(weights_NK.double().unbind(dim=1)):
-            answer = function(values, torch.full((len(values),), code, device=values.device)).double()
+        weights_NK = in_double(weights_NK)
+        total = torch.zeros((), dtype=torch.float64, device=weights_NK.device)
+        for code, weight_N in enumerate(weights_NK.unbind(dim=1)):
+            answer = in_double(function(values, torch.full((len(values),), code, device=values.device)))
             total = total + answer * weight_N.reshape(-1, *[1] * (answer.ndim - 1))
         return total
 

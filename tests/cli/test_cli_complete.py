@@ -8,6 +8,7 @@ from PIL import Image
 import pofx
 from pofx.cli import main
 from pofx.cli.pages import UNKNOWN, comes_first, completion_page
+from pofx.files.pictures import sheet
 
 EXACT, APPROXIMATE, AHEAD = "Exact draws", "Sequential Monte Carlo with 5 particles", "(one particle)"
 
@@ -83,6 +84,37 @@ def test_images_of_another_size_are_resampled_if_asked(colour_pixelcnn, tmp_path
     assert "8x12" in capsys.readouterr().err
     assert main([*command, "--size", "4x6"]) == 0
     assert "Converted: resampled to 4x6" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("npz", [True, False])
+def test_a_picture_has_a_limit_and_says_so(npz, command, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("pofx.cli.pages.MOST_SHOWN", 3)
+    drawn, pages = [], []
+    complete = pofx.PixelCNN.complete
+    monkeypatch.setattr(
+        pofx.PixelCNN,
+        "complete",
+        # `complete` reads the default number of particles from the signature.
+        lambda self, X, *rest, n_particles=16, **words: drawn.append(len(X)) or complete(self, X, *rest, **words),
+    )
+    monkeypatch.setattr(
+        "pofx.cli.pages.sheet",
+        lambda images, **options: pages.append((images, options)) or sheet(images, **options),
+    )
+    picture, arrays = str(tmp_path / "c.png"), str(tmp_path / "c.npz")
+    options = ["-n", "5", "--n-completions", "4", "-o", picture, *(["--npz", arrays] if npz else [])]
+    assert main([*command, *options]) == 0
+    note = "The picture shows 3 of 5 images and 3 of 4 completions of each; --npz keeps all."
+    assert capsys.readouterr().out.splitlines()[1] == note
+    ((images, words),) = pages
+    assert words["note"].endswith(note) and words["n_columns"] == 3
+    assert len(images) == 3 * (2 + 3) and words["row_labels"] == ["image", "known", "draw 1", "draw 2", "draw 3"]
+    for completion in (2, 3, 4):  # each below its own image: the upper half is known
+        assert (images[3 * completion : 3 * completion + 3, :4] == images[:3, :4]).all()
+    assert drawn == [20 if npz else 9]  # without a file for all, no more is drawn than is shown
+    if npz:
+        with np.load(arrays) as file:
+            assert len(file["x"]) == 20
 
 
 @pytest.mark.parametrize(

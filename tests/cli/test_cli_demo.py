@@ -2,12 +2,14 @@
 
 import contextlib
 import io
+import shlex
 
 import pytest
 from PIL import Image
 
 import pofx
 from pofx.cli import main
+from pofx.cli.demo_pictures import pixelcnn_pages, vae_pages
 
 PICTURES = ("samples", "reconstructions", "likely", "pixelcnn_samples", "completions", "surprise")
 
@@ -15,7 +17,7 @@ PICTURES = ("samples", "reconstructions", "likely", "pixelcnn_samples", "complet
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     """The folder that it leaves and what it says, with trainings cut short: what is tested is that all is there."""
-    folder = tmp_path_factory.mktemp("demo")
+    folder = tmp_path_factory.mktemp("demo") / "it's a demo"
     full = pofx.VAE.fit
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as out:
         patch.setattr(pofx.VAE, "fit", lambda self, X: full(self.set_params(max_epochs=2, verbose=False), X))
@@ -42,6 +44,21 @@ def test_it_leaves_its_results(demo):
 def test_what_it_tells_to_try_can_be_done(demo, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     hints = [line.split("(try: pofx ")[1].rstrip(")") for line in demo[1].splitlines() if "(try" in line]
-    assert [hint.split()[0] for hint in hints] == ["info", "complete"]
+    assert [shlex.split(hint)[0] for hint in hints] == ["info", "complete"]
     for hint in hints:
-        assert main(hint.split()) == 0
+        assert main(shlex.split(hint)) == 0
+
+
+def test_the_seed_steers_what_is_drawn(demo):
+    test = pofx.load_source("digits").images[:40]
+
+    def drawn(seed):
+        vae, pixelcnn = (
+            pofx.load(demo[0] / f"{name}.pofx").set_params(random_state=seed) for name in ("digits", "pixelcnn")
+        )
+        pages = vae_pages(vae, test) | pixelcnn_pages(pixelcnn, test)
+        return [pages[name].tobytes() for name in ("samples", "pixelcnn_samples", "completions")]
+
+    first, again, other = drawn(0), drawn(0), drawn(1)
+    assert first == again
+    assert all(page != another for page, another in zip(first, other, strict=True))

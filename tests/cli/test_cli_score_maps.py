@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cli_runs import read_csv
 from PIL import Image
 
 import pofx
@@ -75,6 +76,16 @@ def test_numbers_of_single_pixels(pixelcnn_path, model_path, tmp_path, capsys):
     assert main(["score", str(model_path), str(source), "--map-npz", str(path)]) == 0
     with np.load(path) as arrays:
         assert arrays.files == ["surprise"]
+
+
+def test_log_p_is_the_sum_of_its_map(pixelcnn_path, tmp_path, monkeypatch):
+    """The network is not run again for what is known already."""
+    source, table = str(pixelcnn_path.with_name("digits.npz")), tmp_path / "s.csv"
+    expected = pofx.load(pixelcnn_path).score_samples(pofx.load_source(source).images)
+    monkeypatch.delattr("pofx.density.DensityModel.score_samples")
+    command = ["score", str(pixelcnn_path), source, "--map-npz", str(tmp_path / "m.npz"), "-o", str(table)]
+    assert main(command) == 0
+    np.testing.assert_allclose([float(row["log_p_nats"]) for row in read_csv(table)], expected, rtol=1e-12)
 
 
 def test_names_of_files_and_colours(colour_pixelcnn, tmp_path, pages):

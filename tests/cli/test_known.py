@@ -63,6 +63,21 @@ def test_pictures(mode, tmp_path):
     assert np.array_equal(read_mask(tmp_path / "m.PNG", SPEC), IN_COLOUR)
 
 
+def test_a_picture_of_16_bits_is_white_from_the_middle_of_them(tmp_path):
+    for bright, dark in ((65_535, 0), (32_768, 32_767)):
+        Image.fromarray(np.where(MASK, bright, dark).astype(np.uint16)).save(tmp_path / "m.png")
+        with Image.open(tmp_path / "m.png") as picture:
+            assert picture.mode.startswith("I")
+        assert np.array_equal(read_mask(tmp_path / "m.png", SPEC), IN_COLOUR)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_another_format_without_a_known_white_is_named(dtype, tmp_path):
+    Image.fromarray(np.where(MASK, 1000, 0).astype(dtype)).save(tmp_path / "m.png", format="TIFF")
+    with pytest.raises(ValueError, match=r"m\.png is a TIFF file of numbers without a known white"):
+        read_mask(tmp_path / "m.png", SPEC)
+
+
 def test_a_mask_of_one_colour_differs_from_that_of_all(tmp_path):
     mask = IN_COLOUR.copy()
     mask[..., 1] = False

@@ -175,6 +175,22 @@ def test_entropy_against_brute_force(law):
         assert entropy[0, c].item() == pytest.approx(expected, abs=1e-10)
 
 
+@pytest.mark.parametrize("law", DISCRETE_LAWS, ids=ids)
+def test_the_conditional_leaves_the_value_free_and_keeps_the_channels_before(law):
+    parameters = random_parameters(law, scale=1.5, seed=1)
+    x = all_pixels(law.channels, law.levels)[-1:].clone()
+    conditional = law.conditional(parameters, x)
+    assert torch.equal(conditional(x.to(F64)), law.log_prob(parameters, x))
+    for level in range(law.levels):
+        found = conditional(torch.full_like(x, level, dtype=F64))
+        for c in range(law.channels):
+            other = x.clone()
+            other[:, c] = level
+            assert found[0, c].item() == pytest.approx(law.log_prob(parameters, other)[0, c].item(), abs=1e-12)
+    with pytest.raises(ValueError, match="x must have shape"):
+        law.conditional(parameters, x[:, :0])
+
+
 def test_entropy_of_the_density():
     parameters = torch.tensor([0.4, -1.3, 2.0, 0.7], dtype=F64).reshape(1, 4, 1, 1)
     entropy = Normal(2).entropy(parameters, torch.zeros(1, 2, 1, 1)).flatten()

@@ -87,7 +87,7 @@ def complete(
     from pofx.cli.known import known_part, read_mask
     from pofx.cli.loading import class_of, given, load_images, load_model, some_indices
     from pofx.cli.output import OutputConsole, save_npz
-    from pofx.cli.pages import completion_note, completion_page
+    from pofx.cli.pages import MOST_SHOWN, completion_note, completion_page, shown_note
     from pofx.cli.show import print_left_out
     from pofx.files.pictures import save_png
 
@@ -111,6 +111,9 @@ def complete(
         known_HWC = read_mask(mask, fitted.spec_)
 
     collection = load_images(source, split=split, size=size, errors=errors, verbose=verbose, model=fitted)
+    shown = shown_note(min(n, len(collection)), n_completions) if output is not None else ""
+    if npz is None:  # what nobody would see is not drawn
+        n, n_completions = min(n, MOST_SHOWN), min(n_completions, MOST_SHOWN)
     chosen = some_indices(n, len(collection), seed)
     images = collection.images[chosen]
     # One call, so that the progress line knows the whole: first one completion of every image, then the next.
@@ -123,14 +126,19 @@ def complete(
     note = completion_note(fitted, known_HWC, n_particles or (default.default if default else 1))
     if output is not None:
         title = f"Images of {source} completed by {model.name}"
-        rows = completed.reshape(n_completions, *images.shape)
-        save_png(completion_page(fitted, images, known_HWC, list(rows), title=title, note=note), output)
+        columns = some_indices(MOST_SHOWN, len(images), seed)
+        rows = completed.reshape(n_completions, *images.shape)[:MOST_SHOWN, columns]
+        page_note = f"{note} {shown}".rstrip()
+        page = completion_page(fitted, images[columns], known_HWC, list(rows), title=title, note=page_note)
+        save_png(page, output)
     if npz is not None:
         arrays = {"x": completed, "index": np.tile(chosen, n_completions), "known": known_here}
         save_npz(npz, arrays | ({} if labels is None else {"y": labels}))
     console = OutputConsole()
     print_left_out(console, collection.skipped, collection.conversions)
     console.print(note)
+    if shown:
+        console.print(shown)
     for path in (output, npz):
         if path is not None:
             console.print(f"Written: {path}", soft_wrap=True)

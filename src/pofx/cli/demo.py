@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     M = TypeVar("M", bound=GenerativeModel)
 
 #: Enough for digits of 8 x 8 pixels, in about a minute.
-PIXELCNN: dict[str, Any] = {"n_layers": 4, "n_channels": 32, "max_epochs": 30}
+PIXELCNN: dict[str, Any] = {"n_layers": 4, "n_channels": 32, "max_epochs": 15}
 
 
 def demo(
@@ -67,8 +68,10 @@ def demo(
     for name, page in (vae_pages(vae, test) | pixelcnn_pages(pixelcnn, test)).items():
         console.print(f"  {save_png(page, output / f'{name}.png')}", soft_wrap=True)
     console.print("Models:")
-    console.print(f"  {vae_path}  (try: pofx info {vae_path})", soft_wrap=True)
-    console.print(f"  {pixelcnn_path}  (try: pofx complete {pixelcnn_path} digits -o completed.png)", soft_wrap=True)
+    info = shlex.join(["pofx", "info", str(vae_path)])
+    complete = shlex.join(["pofx", "complete", str(pixelcnn_path), "digits", "-o", "completed.png"])
+    console.print(f"  {vae_path}  (try: {info})", soft_wrap=True)
+    console.print(f"  {pixelcnn_path}  (try: {complete})", soft_wrap=True)
 
 
 def _fitted(console: Console, model: M, images: NDArray[np.generic]) -> M:

@@ -1,4 +1,4 @@
-"""The pages of `pofx demo`."""
+"""The pages of `pofx demo`; what is drawn for them is steered by the models' own ``random_state``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COMPLETIONS = 3
 def vae_pages(model: VAE, test: NDArray[np.generic]) -> dict[str, Image]:
     """Samples, reconstructions, and the most and least likely test images, by the name of their file."""
     samples = sheet(
-        displayed(model, model.sample(ROWS * COLUMNS, random_state=0)),
+        displayed(model, model.sample(ROWS * COLUMNS)),
         n_columns=COLUMNS,
         title="Digits that nobody wrote, by the VAE",
         note="Each was drawn from the model: a random point z of its latent space, decoded to an image.",
@@ -57,14 +57,14 @@ def vae_pages(model: VAE, test: NDArray[np.generic]) -> dict[str, Image]:
 def pixelcnn_pages(model: PixelCNN, test: NDArray[np.generic]) -> dict[str, Image]:
     """Samples, completions of test images, and what is odd in the least likely of them, by the name of their file."""
     samples = sheet(
-        displayed(model, model.sample(ROWS * COLUMNS, random_state=0)),
+        displayed(model, model.sample(ROWS * COLUMNS)),
         n_columns=COLUMNS,
         title="Digits that nobody wrote, by the PixelCNN",
         note="Each was drawn from the model, pixel by pixel: every pixel from its law given the pixels before it.",
     )
     some = test[:COLUMNS]
     known_HWC = known_part("top", 0.5, model.spec_)
-    drawn = model.complete(np.tile(some, (COMPLETIONS, 1, 1)), known_HWC[..., 0], random_state=0)
+    drawn = model.complete(np.tile(some, (COMPLETIONS, 1, 1)), known_HWC[..., 0])
     completions = completion_page(
         model,
         some,

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 Part = Literal["top", "bottom", "left", "right", "centre"]
 
-#: Shades of a mask from here on are white.
-WHITE_FROM = 128
+#: Shades of a mask from here on are white: of 8 bits, and of the 16 bits that a PNG may have.
+WHITE_FROM, DEEP_WHITE_FROM = 128, 32_768
 
 
 def known_part(part: Part, fraction: float, spec: ImageSpec) -> NDArray[np.bool_]:
@@ -89,8 +89,16 @@ def _from_picture(path: Path) -> NDArray[np.bool_]:
 
     try:
         with Image.open(path) as picture:
+            deep = picture.mode.startswith("I")  # I;16 and its kin, or I
+            if picture.mode == "F" or (deep and picture.format != "PNG"):
+                raise ValueError(
+                    f"{path} is a {picture.format} file of numbers without a known white; a mask is a PNG, white where "
+                    "known and black elsewhere"
+                )
             if picture.convert("RGBA").getchannel("A").getextrema() != (255, 255):
                 raise ValueError(f"{path} is transparent in places; a mask is white where known and black elsewhere")
+            if deep:  # to convert it to 8 bits would cut off whatever is above 255
+                return np.asarray(picture) >= DEEP_WHITE_FROM
             return np.asarray(picture.convert("L")) >= WHITE_FROM
     except (OSError, SyntaxError) as error:
         if isinstance(error, OSError) and error.filename is not None:  # it is not there, say

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from pofx.base import GenerativeModel
 
+#: So many images, and so many completions of each, a page has at most: more would fill the memory, and no screen.
+MOST_SHOWN = 20
+
 #: What stands where a pixel is unknown: no shade of gray, so that it is not taken for a part of a gray image.
 UNKNOWN = (150, 178, 214)
 
@@ -43,6 +46,13 @@ def completion_note(model: GenerativeModel, known_HWC: NDArray[np.bool_], n_part
         "Approximate draws from p(unknown | known): something known comes after something unknown. Sequential Monte "
         f"Carlo with {n_particles} particles an image takes it into account; more particles come nearer to exact."
     )
+
+
+def shown_note(n_images: int, n_completions: int) -> str:
+    """How much of what was asked for a page of completions shows; nothing if it shows all."""
+    counts = ((n_images, "images"), (n_completions, "completions of each"))
+    parts = [f"{MOST_SHOWN} of {count:,} {what}" for count, what in counts if count > MOST_SHOWN]
+    return f"The picture shows {' and '.join(parts)}; --npz keeps all." if parts else ""
 
 
 def completion_page(

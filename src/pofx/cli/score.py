@@ -80,10 +80,11 @@ def score(
     fitted = load_model(model, device=device, verbose=verbose)
     if not isinstance(fitted, pofx.DensityModel):
         raise ValueError(f"{type(fitted).__name__} has no p(x) (density: {fitted.density}); it cannot score images")
-    if not hasattr(fitted, "surprise_map") and not picture is map_npz is None:
+    if not hasattr(fitted, "surprise_map") and (picture is not None or map_npz is not None):
         raise ValueError(f"{type(fitted).__name__} has no numbers for single pixels: leave out --map and --map-npz")
     collection = load_images(source, split=split, size=size, errors=errors, verbose=verbose, model=fitted)
-    log_p, bits = _scores(fitted, collection.images)
+    maps = {} if map_npz is None else _maps(fitted, collection.images)
+    log_p, bits = _scores(fitted, collection.images, maps)
     names = collection.names or tuple(str(index) for index in range(len(collection)))
 
     # Before anything is printed: whoever reads that may have seen enough of it.
@@ -102,7 +103,7 @@ def score(
         )
         save_png(page, picture)
     if map_npz is not None:
-        save_npz(map_npz, _maps(fitted, collection.images))
+        save_npz(map_npz, maps)
 
     console = OutputConsole()
     error = log_p.std(ddof=1) / np.sqrt(len(log_p)) if len(log_p) > 1 else np.nan
@@ -126,13 +127,15 @@ def score(
             console.print(f"Written: {path}", soft_wrap=True)
 
 
-def _scores(fitted: Any, images: NDArray[np.generic]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """`score_samples` and `bits_per_dim`; the network is run once where the one follows from the other."""
+def _scores(
+    fitted: Any, images: NDArray[np.generic], maps: dict[str, NDArray[np.float64]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`score_samples` and `bits_per_dim`; the network is not run for what follows from other numbers or ``maps``."""
     import numpy as np
 
     from pofx.data.levels import RealLevels
 
-    log_p = fitted.score_samples(images)
+    log_p = maps["log_p"].reshape(len(images), -1).sum(axis=1) if "log_p" in maps else fitted.score_samples(images)
     if isinstance(fitted.image_format_.grid, RealLevels):  # a density, but the bits are those of the discrete image
         return log_p, fitted.bits_per_dim(images)
     return log_p, -log_p / (fitted.spec_.n_dims * np.log(2))

@@ -81,6 +81,14 @@ class PixelLaw(ABC):
         x_NCHW = self._checked_values(parameters_NPHW, x_NCHW)
         return self._conditional(parameters_NPHW, x_NCHW)(x_NCHW)
 
+    def conditional(self, parameters_NPHW: Tensor, x_NCHW: Tensor) -> SubPixelLaw:
+        """v_NCHW -> log p(X_c = v | x_<c), in nats: the value is free, the channels before it are those of x.
+
+        The values are in the dtype of the parameters; at x it is `log_prob`. Raises ValueError as there.
+        """
+        parameters_NPHW = self._checked_parameters(parameters_NPHW)
+        return self._conditional(parameters_NPHW, self._checked_values(parameters_NPHW, x_NCHW))
+
     def mean(self, parameters_NPHW: Tensor) -> Tensor:
         """E[x], shape NCHW, in levels (as real numbers), or in the unit of the data for a density."""
         return self._mean(self._checked_parameters(parameters_NPHW))
@@ -114,8 +122,12 @@ class PixelLaw(ABC):
         """The x, NCHW, that this noise makes under these parameters: a function, and x ~ p(x | parameters) where the
         noise comes from `noise`.
 
-        Noise times T gives the law at temperature T: logits / T, scales * T. Where `known_NCHW` is True the value of
-        `x_NCHW` is taken instead, and later channels of the pixel are drawn given it: x_c ~ p(x_c | x_<c, parameters).
+        Noise times T gives the law at temperature T: logits / T, scales * T; where channels depend on one another, each
+        conditional of a channel is tempered in this way, given the channels before it as they are (see
+        `DiscretisedLogisticMixture`), and the law of the pixel is the product of these.
+
+        Where `known_NCHW` is True the value of `x_NCHW` is taken instead, and later channels of the pixel are drawn
+        given it: x_c ~ p(x_c | x_<c, parameters).
         """
         if x_NCHW is None or known_NCHW is None:
             return self._draw(self._checked_parameters(parameters_NPHW), noise_NQHW, lambda c, drawn: drawn)

@@ -86,6 +86,11 @@ class DiscretisedLogisticMixture(PixelLaw):
     log p(x_c | x_<c) = logsumexp_k [log w_k(x_<c) + log p_k(x_c | x_<c)],
     w_k(x_<c) proportional to pi_k prod_{j<c} p_k(x_j | x_<j).
 
+    At temperature T (noise times T, see `draw`) each of these conditionals is tempered by itself: the component of x_c
+    has the law softmax_k(log w_k(x_<c) / T), with w of the law at T = 1, and x_c the scale T s_ck. For the first
+    channel that is the mixture with logits / T and scales * T; for C > 1 and T != 1 the pixel as a whole is not a draw
+    from one component of that mixture, whose w_k would be made of the tempered p_k.
+
     Source: PixelCNN++ (Salimans, Karpathy, Chen, Kingma 2017, arXiv 1701.05517, sections 2.1 and 2.2); three channels
     there, any number here. Parameters of a pixel: M logits of pi; C * M means; C * M raw log scales; C(C-1)/2 * M raw
     coefficients a, in the order (1,0), (2,0), (2,1), (3,0), ...: M (1 + 2C + C(C-1)/2) numbers. They describe the

@@ -14,6 +14,16 @@ HALF_LOG_2_PI = 0.5 * math.log(2.0 * math.pi)
 SQRT_HALF = math.sqrt(0.5)
 
 
+def in_double(tensor: Tensor) -> Tensor:
+    """The tensor as float64: on its device, or on the CPU where the device has no float64 (Apple's MPS)."""
+    return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
+
+
+def from_double(tensor: Tensor, device: torch.device) -> Tensor:
+    """What `in_double` or a computation with it gave, back on the device; float32 where that has no float64."""
+    return (tensor.float() if device.type == "mps" else tensor).to(device)
+
+
 def log1mexp(d: Tensor) -> Tensor:
     """log(1 - e^{-d}) for d > 0; -inf at d = 0.
 

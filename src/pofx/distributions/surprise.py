@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pofx.distributions.numerics import in_double
+
 SPREAD_NAMES = (
     "surprise_deviation",  # standard deviation over sub-pixels, nats
     "surprise_quantile_95",  # 95 % quantile over sub-pixels, nats
@@ -18,7 +20,7 @@ SPREAD_NAMES = (
 
 def surprise_spread(surprise_NCHW: Tensor) -> Tensor:
     """The numbers `SPREAD_NAMES` of each image, (n, 3), float64."""
-    terms = surprise_NCHW.flatten(1).double()
+    terms = in_double(surprise_NCHW.flatten(1))
     # A density can exceed 1; the logarithm needs a positive number, and the floor keeps a mass of 1 finite.
     positive = terms.clamp(min=1e-6)
     return torch.stack(

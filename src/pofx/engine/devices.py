@@ -23,14 +23,15 @@ FABRIC_PRECISION = {"float32": "32-true", "bfloat16": "bf16-mixed", "float64": "
 ACCELERATOR_CHECK_EVERY = 16
 
 
-def resolve_device(device: str) -> torch.device:
-    """The device of this name; ``"auto"`` is the fastest kind there is.
+def resolve_device(device: str, dtype: torch.dtype = torch.float32) -> torch.device:
+    """The device of this name; ``"auto"`` is the fastest kind there is that computes in this dtype.
 
     Raises:
-        ValueError: if torch does not know the name, or there is no such device here.
+        ValueError: if torch does not know the name, there is no such device here, or it does not have the dtype.
     """
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        apple = dtype != torch.float64 and torch.backends.mps.is_available()
+        device = "cuda" if torch.cuda.is_available() else "mps" if apple else "cpu"
     try:
         resolved = torch.device(device)
         module = torch.get_device_module(resolved)
@@ -38,19 +39,50 @@ def resolve_device(device: str) -> torch.device:
         raise ValueError(f"device={device!r} is not a device: {error}") from error
     if not module.is_available() or (resolved.index or 0) >= module.device_count():
         raise ValueError(f"device={device!r} is not there on this machine.")
+    if resolved.type == "mps" and dtype == torch.float64:
+        raise ValueError(f"device={device!r} has no float64: take device='cpu', or fit with precision='float32'.")
     return resolved
+
+
+@contextmanager
+def full_float32() -> Iterator[None]:
+    """Within it cuDNN convolves float32 in full, and not in TF32, torch's default, whose 10 bits round to 1e-3.
+
+    Log-probabilities and draws need it: the same sub-pixel comes from convolutions of different shapes, which must
+    agree. What the user set is restored.
+    """
+    cudnn = torch.backends.cudnn
+    # Torch 2.9 on has a setting for each kind of operation, and the flag of old cannot be read where they differ.
+    kinds = [cudnn.conv, cudnn.rnn] if hasattr(cudnn, "conv") else []
+    before = [kind.fp32_precision for kind in kinds]
+    try:
+        allowed = bool(cudnn.allow_tf32)
+    except RuntimeError:
+        allowed = False
+    if allowed:
+        cudnn.allow_tf32 = False
+    for kind in kinds:
+        kind.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        if allowed:
+            cudnn.allow_tf32 = True
+        for kind, precision in zip(kinds, before, strict=True):
+            kind.fp32_precision = precision
 
 
 def open_machine(device: str, precision: str) -> Machine:
     """Get the device ready; under torchrun also join the other processes.
 
     Raises:
-        ValueError: if there is no such device here.
+        ValueError: if there is no such device here, or it does not have the precision.
     """
     # 1.5 s on top of torch: paid only by those who train.
     from lightning_fabric import Fabric
 
-    resolved = resolve_device(device)
+    dtype = torch.float64 if precision == "float64" else torch.float32
+    resolved = resolve_device(device, dtype)
     arguments: dict[str, Any] = {"accelerator": resolved.type, "precision": FABRIC_PRECISION[precision]}
     if dist.is_torchelastic_launched() and int(os.environ["WORLD_SIZE"]) > 1:
         per_node = int(os.environ["LOCAL_WORLD_SIZE"])
@@ -65,7 +97,7 @@ def open_machine(device: str, precision: str) -> Machine:
             fabric.launch()
     except (ValueError, RuntimeError) as error:
         raise ValueError(f"device={device!r} cannot be used here: {error}") from error
-    return Machine(fabric, torch.float64 if precision == "float64" else torch.float32)
+    return Machine(fabric, dtype)
 
 
 @contextmanager

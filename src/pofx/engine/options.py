@@ -21,7 +21,8 @@ class TrainingOptions:
             is never.
         ema_half_life: half-life of the weight average in optimiser steps; None keeps the raw weights.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, ...
-        precision: ``"bfloat16"`` computes the loss in mixed precision; ``"float64"`` converts the module.
+        precision: ``"bfloat16"`` computes the loss in mixed precision; ``"float64"`` converts the module. In float32
+            the convolutions of a training step may run in TF32 on a GPU; scoring and sampling never do.
         checkpoint_dir: folder of ``checkpoint.pt`` and ``history.csv``; created when missing. None writes nothing.
         seed: non-negative; with the step it determines all randomness.
         verbose: whether to show progress on stderr.

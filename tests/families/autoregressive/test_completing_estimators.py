@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from enumerated import chi_square_p_value
 from fitted_models import KINDS, colour_crops, crops, fitted, images_of, make_model
+from scipy.sparse import csr_array
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
@@ -79,6 +80,42 @@ def test_a_model_of_rows_takes_masks_of_rows():
     assert np.array_equal(completed.reshape(5, 6, 4), images)  # the same network, the same noise
 
 
+def test_masks_of_images_for_rows_and_of_pixels_for_each_colour_image():
+    X, rng = colour_crops()[:8], np.random.default_rng(0)
+    model, rows = fitted("gated", "colour"), X.reshape(8, -1)
+    pixels, colours, of_each = rng.random((6, 4)) < 0.5, rng.random((6, 4, 3)) < 0.5, rng.random((8, 6, 4)) < 0.5
+    everywhere = np.broadcast_to(of_each[..., None], X.shape)
+    for mask, same in [
+        (pixels, np.repeat(pixels[..., None], 3, axis=2)),
+        (pixels[..., None], np.repeat(pixels[..., None], 3, axis=2)),
+        (colours, colours),
+        (of_each, everywhere),
+        (of_each[..., None], everywhere),
+        (everywhere, everywhere),
+    ]:
+        completed = model.complete(X, same, n_particles=2, random_state=0)
+        assert np.array_equal(model.complete(X, mask, n_particles=2, random_state=0), completed)
+        of_rows = model.complete(rows, mask, n_particles=2, random_state=0)
+        assert np.array_equal(of_rows, completed.reshape(8, -1))
+    gray, mask = crops()[0][:5], upper((6, 4))
+    completed = fitted("gated").complete(gray, mask, random_state=0)
+    for form in (mask, mask[..., None], np.broadcast_to(mask, (5, 6, 4))):
+        assert np.array_equal(
+            fitted("gated").complete(gray.reshape(5, 24), form, random_state=0), completed.reshape(5, 24)
+        )
+
+
+def test_a_table_keeps_its_names():
+    pandas = pytest.importorskip("pandas")
+    names = [f"pixel {i}" for i in range(24)]
+    X = pandas.DataFrame(crops()[0].reshape(300, 24), columns=names)
+    model, mask = make_model("gated", image_shape=(6, 4), max_epochs=1).fit(X), upper((24,), 12)
+    completed = model.complete(X[:5].where(np.tile(mask, (5, 1))), mask, random_state=0)
+    assert completed.shape == (5, 24) and np.array_equal(completed[:, :12], X[:5].to_numpy()[:, :12])
+    with pytest.raises(ValueError, match="feature names"):
+        model.complete(X[:5].rename(columns={"pixel 3": "pixel three"}), mask)
+
+
 def test_truth_values_stay_truth_values():
     X = crops(2)[0] > 0
     model = make_model("gated").fit(X)
@@ -146,10 +183,26 @@ def test_masks_hold_truth_values(mask):
         fitted("gated").complete(crops()[0][:2], mask)
 
 
-@pytest.mark.parametrize("shape", [(4, 6), (6,), (3, 6, 4), (24,), ()])
+@pytest.mark.parametrize("shape", [(4, 6), (6,), (3, 6, 4), (24,), (), (6, 1), (2, 6, 1), (1,)])
 def test_masks_fit_the_images(shape):
     with pytest.raises(ValueError, match=r"mask has the shape .*; X holds images of shape \(6, 4\)"):
         fitted("gated").complete(crops()[0][:2], np.ones(shape, dtype=bool))
+
+
+@pytest.mark.parametrize("shape", [(1,), (2, 1), (4, 6), (4, 6, 1), (6, 4, 3), (3, 6, 4), (72,)])
+def test_masks_fit_the_rows(shape):
+    with pytest.raises(ValueError, match=r"mask has the shape .*; X holds images of shape \(24,\)"):
+        fitted("gated").complete(crops()[0][:2].reshape(2, 24), np.ones(shape, dtype=bool))
+
+
+def test_labels_for_a_model_without_classes_are_refused():
+    with pytest.raises(ValueError, match="this model is not conditional"):
+        fitted("gated").complete(crops()[0][:2], upper((6, 4)), [0, 1])
+
+
+def test_sparse_images_are_refused_in_the_usual_words():
+    with pytest.raises(TypeError, match="parse data was passed"):
+        fitted("gated").complete(csr_array(crops()[0][:2].reshape(2, 24)), upper((24,), 12))
 
 
 @pytest.mark.parametrize(

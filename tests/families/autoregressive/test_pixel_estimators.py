@@ -83,6 +83,39 @@ def test_surprise_is_zero_in_the_mean_of_the_models_own_samples(kind, what):
     assert abs(surprise.mean()) < 4 * surprise.std() / np.sqrt(surprise.size)
 
 
+MARGINALS = {
+    "softmax": ((2, 2), 3, {"levels": 3}),
+    "softmax of colours": ((1, 2, 3), 2, {"levels": 3, "likelihood": "softmax"}),
+    "sigmoid": ((2, 3), 4, {"levels": 2}),
+    "mixture of colours": ((1, 2, 3), 3, {"levels": 3, "likelihood": "logistic_mixture", "n_components": 2}),
+}
+
+
+@pytest.mark.parametrize("what", MARGINALS)
+def test_surprise_without_labels_is_that_of_the_marginal(what):
+    """-log p(x_i | x_<i) - H(X_i | x_<i), both counted out from p(x) of all images of a small space."""
+    shape, n_classes, parameters = MARGINALS[what]
+    levels, d = parameters["levels"], int(np.prod(shape))
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % n_classes
+    X = np.minimum(rng.integers(0, levels, (60, *shape)), y.reshape(-1, *[1] * len(shape))) % levels
+    model = make_model("gated", conditional=True, precision="float64", max_epochs=20, **parameters).fit(X, y)
+    # The first sub-pixel is the first axis: an index of p is an image.
+    images = np.array(list(itertools.product(range(levels), repeat=d))).reshape(-1, *shape)
+    p = np.exp(model.score_samples(images)).reshape([levels] * d)
+    assert p.sum() == pytest.approx(1, abs=1e-9)
+    expected = np.empty((len(images), d))
+    for i in range(d):
+        upto = p.sum(axis=tuple(range(i + 1, d)))  # p(x_<=i)
+        conditional = upto / upto.sum(axis=-1, keepdims=True)
+        surprise = -np.log(conditional) + (conditional * np.log(conditional)).sum(axis=-1, keepdims=True)
+        expected[:, i] = surprise[tuple(images.reshape(-1, d)[:, : i + 1].T)]
+    found = model.surprise_map(images)
+    assert found.reshape(-1, d) == pytest.approx(expected, abs=1e-9)
+    labelled = np.stack([model.surprise_map(images, np.full(len(images), label)) for label in range(n_classes)])
+    assert abs(labelled - found).max() > 0.05  # the label counts
+
+
 @every_kind
 @of_everything
 def test_typicality_statistics_are_those_of_the_terms(kind, what):
@@ -207,6 +240,7 @@ def test_widths_are_rounded_up_to_colours_and_that_is_said(model, message, featu
     with pytest.warns(UserWarning, match=message) as caught:
         model.fit(colour_crops())
     assert len(caught) == 1
+    assert caught[0].filename == __file__  # the line that calls `fit`
     assert model.module_.n_features == features
     loaded = pofx.load(model.save(tmp_path / "model.pofx"))  # silently: warnings are errors here
     assert loaded.module_.n_features == features
@@ -221,6 +255,15 @@ def test_widths_stay_where_colours_are_no_events_of_their_own(model):
         warnings.simplefilter("error")
         model.fit(crops()[0])
         model.set_params(likelihood="logistic_mixture", n_components=2).fit(colour_crops())
+
+
+@pytest.mark.parametrize(("cls", "features"), [(PixelCNN, 33), (PixelRNN, 36)])
+def test_the_default_width_is_rounded_up_silently(cls, features):
+    model = cls(n_layers=1, max_epochs=1, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(colour_crops()[:20])
+    assert model.module_.n_features == features
 
 
 def test_the_law_that_a_likelihood_stands_for():

@@ -18,6 +18,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from pofx.distributions.numerics import from_double, in_double
 from pofx.families.autoregressive.chain_rule import log_p_terms
 from pofx.families.autoregressive.module import AutoregressiveModule
 from pofx.families.autoregressive.sampling import Canvas, Method, draw_images
@@ -54,7 +55,7 @@ def complete_images(
         raise ValueError("method='naive' draws no particles: take 'cached' or 'jacobi', or n_particles=1")
     codes = canvas.codes
     if log_prior_K is not None:
-        posterior_NK = _posterior(module, canvas.x_NCHW, leading_NCHW, log_prior_K)
+        posterior_NK = from_double(_posterior(module, canvas.x_NCHW, leading_NCHW, log_prior_K), canvas.x_NCHW.device)
         codes = torch.multinomial(posterior_NK, n_particles, replacement=True, generator=canvas.generator).flatten()
     elif codes is not None:
         codes = codes.repeat_interleave(n_particles)
@@ -74,9 +75,10 @@ def _posterior(module: AutoregressiveModule, x_NCHW: Tensor, leading_NCHW: Tenso
     columns = []
     for code in range(len(log_prior_K)):
         codes = torch.full((len(x_NCHW),), code, device=x_NCHW.device)
-        terms = log_p_terms(module.law, module(x_NCHW, codes).to(module.dtype), x_NCHW).double()
-        columns.append((terms * leading_NCHW).flatten(1).sum(1))
-    return (torch.stack(columns, 1) + log_prior_K).softmax(1)
+        terms = in_double(log_p_terms(module.law, module(x_NCHW, codes).to(module.dtype), x_NCHW))
+        columns.append((terms * leading_NCHW.to(terms.device)).flatten(1).sum(1))
+    joint_NK = torch.stack(columns, 1)
+    return (joint_NK + log_prior_K.to(joint_NK.device)).softmax(1)
 
 
 class _Particles:
@@ -92,13 +94,13 @@ class _Particles:
     ) -> None:
         self.law, self.generator, self.known_NCHW = module.law, generator, known_NCHW
         device = known_NCHW.device
-        self.log_w_NS = torch.zeros(n, n_particles, dtype=torch.float64, device=device)
+        self.log_w_NS = in_double(torch.zeros(n, n_particles, device=device))
         self.first_N1 = torch.arange(n, device=device)[:, None] * n_particles
 
     def weigh(self, r: int, parameters_NP1W: Tensor, x_NCW: Tensor) -> Tensor | None:
         """Take the known sub-pixels of a row into the weights; the particles to go on with, if some are resampled."""
-        terms = log_p_terms(self.law, parameters_NP1W, x_NCW.unsqueeze(2)).double()
-        known = (terms * self.known_NCHW[:, :, r : r + 1]).flatten(1).sum(1)
+        terms = in_double(log_p_terms(self.law, parameters_NP1W, x_NCW.unsqueeze(2)))
+        known = (terms * self.known_NCHW[:, :, r : r + 1].to(terms.device)).flatten(1).sum(1)
         self.log_w_NS += known.reshape(self.log_w_NS.shape)
         w_NS = self.log_w_NS.softmax(1)
         n_particles = w_NS.shape[1]
@@ -108,16 +110,20 @@ class _Particles:
         kept_NS = torch.arange(n_particles, device=w_NS.device).expand_as(w_NS).clone()
         kept_NS[poor_N] = self._resampled(w_NS[poor_N])
         self.log_w_NS[poor_N] = 0.0
-        return (self.first_N1 + kept_NS).flatten()
+        return (self.first_N1 + kept_NS.to(self.first_N1.device)).flatten()
 
     def winners(self) -> Tensor:
         """One particle of each image, drawn in proportion to its weight."""
-        chosen_N1 = torch.multinomial(self.log_w_NS.softmax(1), 1, generator=self.generator)
+        chosen_N1 = torch.multinomial(
+            from_double(self.log_w_NS.softmax(1), self.first_N1.device), 1, generator=self.generator
+        )
         return (self.first_N1 + chosen_N1).flatten()
 
     def _resampled(self, w_NS: Tensor) -> Tensor:
         """Systematic resampling: S evenly spaced points with one random offset, an image."""
         n, n_particles = w_NS.shape
-        offset_N1 = torch.rand(n, 1, dtype=torch.float64, generator=self.generator, device=w_NS.device)
+        device = self.first_N1.device
+        dtype = torch.float32 if device.type == "mps" else torch.float64
+        offset_N1 = in_double(torch.rand(n, 1, dtype=dtype, generator=self.generator, device=device))
         points_NS = (torch.arange(n_particles, device=w_NS.device) + offset_N1) / n_particles
         return torch.searchsorted(w_NS.cumsum(1), points_NS).clamp(max=n_particles - 1)

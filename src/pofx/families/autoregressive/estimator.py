@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from inspect import signature
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -56,7 +57,8 @@ class PixelCNN(AutoregressiveModel):
         early_stopping: epochs without a better held-out score after which training ends; None goes on to the end.
         ema_half_life: half-life in steps of the average of the weights that is kept; None keeps the raw weights.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
-        precision: "float32", "bfloat16" (mixed; for GPUs) or "float64".
+        precision: "float32", "bfloat16" (mixed; for GPUs) or "float64". On a GPU the convolutions of a float32 training
+            may round to TF32; those of scoring and sampling do not.
         checkpoint_dir: folder for the state of the training; a fit that was killed goes on from there.
         random_state: seed of everything random in the fit, and of `sample` unless that is given its own. With a
             ``checkpoint_dir`` and no integer here the seed follows from the data, so that a fit is found again.
@@ -126,7 +128,7 @@ class PixelCNN(AutoregressiveModel):
         self.verbose = verbose
 
     def _network(self, law: PixelLaw, n_groups: int, n_classes: int) -> AutoregressiveModule:
-        n_features = _rounded(self.n_channels, n_groups if self.gated else 2 * n_groups, "n_channels")
+        n_features = _rounded(self, "n_channels", n_groups if self.gated else 2 * n_groups)
 
         def layer(number: int) -> nn.Module:
             if not self.gated:
@@ -166,7 +168,8 @@ class PixelRNN(AutoregressiveModel):
         early_stopping: epochs without a better held-out score after which training ends; None goes on to the end.
         ema_half_life: half-life in steps of the average of the weights that is kept; None keeps the raw weights.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
-        precision: "float32", "bfloat16" (mixed; for GPUs) or "float64".
+        precision: "float32", "bfloat16" (mixed; for GPUs) or "float64". On a GPU the convolutions of a float32 training
+            may round to TF32; those of scoring and sampling do not.
         checkpoint_dir: folder for the state of the training; a fit that was killed goes on from there.
         random_state: seed of everything random in the fit, and of `sample` unless that is given its own. With a
             ``checkpoint_dir`` and no integer here the seed follows from the data, so that a fit is found again.
@@ -233,7 +236,7 @@ class PixelRNN(AutoregressiveModel):
         self.verbose = verbose
 
     def _network(self, law: PixelLaw, n_groups: int, n_classes: int) -> AutoregressiveModule:
-        n_features = 2 * _rounded(self.n_hidden, n_groups, "n_hidden")
+        n_features = 2 * _rounded(self, "n_hidden", n_groups)
 
         def layer(number: int) -> nn.Module:
             if self.cell == "row_lstm":
@@ -245,9 +248,13 @@ class PixelRNN(AutoregressiveModel):
         )
 
 
-def _rounded(n_features: int, n_groups: int, name: str) -> int:
+def _rounded(model: AutoregressiveModel, name: str, n_groups: int) -> int:
     """So many features that every colour has the same number; a warning says so where that is more than was asked."""
+    n_features = getattr(model, name)
     rounded = rounded_up(n_features, n_groups)
-    if rounded != n_features:
-        warnings.warn(f"{name}={n_features} is rounded up to {rounded}, a multiple of {n_groups}", stacklevel=2)
+    # Nobody has asked for the default.
+    if rounded != n_features and n_features != signature(type(model)).parameters[name].default:
+        message = f"{name}={n_features} is rounded up to {rounded}, a multiple of {n_groups}"
+        # Of the line that calls `fit`: _rounded, _network, _build_module, _train and fit lie below it.
+        warnings.warn(message, stacklevel=6)
     return rounded

@@ -11,6 +11,7 @@ Source: van den Oord, Kalchbrenner, Kavukcuoglu 2016, arXiv 1601.06759, section 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
@@ -23,29 +24,58 @@ def rounded_up(n_features: int, n_groups: int) -> int:
     return -(-n_features // n_groups) * n_groups
 
 
-def colour_groups(n_features: int, n_groups: int, parts: int = 1) -> Tensor:
-    """The colour group of each feature, (parts * n_features,) int64.
+@dataclass(frozen=True)
+class Groups:
+    """The colour group of each feature, see `colour_groups`; as three numbers, since a model file may ask for more
+    features than memory holds."""
+
+    n_features: int
+    n_groups: int
+    parts: int = 1
+
+    def __post_init__(self) -> None:
+        if self.n_features % self.n_groups:
+            message = f"{self.n_features} features cannot be split into {self.n_groups} colour groups of one size"
+            raise ValueError(message)
+
+    def __len__(self) -> int:
+        return self.parts * self.n_features
+
+    def of_each(self, values: Tensor) -> Tensor:
+        """From a value for each group, (n_groups,), to that of each feature, (parts * n_features,)."""
+        return values.repeat_interleave(self.n_features // self.n_groups).repeat(self.parts)
+
+    def tensor(self) -> Tensor:
+        """The groups themselves, (parts * n_features,) int64."""
+        return self.of_each(torch.arange(self.n_groups))
+
+
+def colour_groups(n_features: int, n_groups: int, parts: int = 1) -> Groups:
+    """The colour group of each of parts * n_features features.
 
     Args:
         n_features: a multiple of n_groups; the first n_features / n_groups belong to group 0, and so on.
         parts: how often that pattern repeats: the gates of an LSTM (4) or of a gated unit (2) are split into groups
             each for itself, or a colour would gate the colours before it.
     """
-    if n_features % n_groups:
-        raise ValueError(f"{n_features} features cannot be split into {n_groups} colour groups of one size")
-    # Their values are read while a network is built, also on the meta device.
-    return torch.arange(n_groups, device="cpu").repeat_interleave(n_features // n_groups).repeat(parts)
+    return Groups(n_features, n_groups, parts)
 
 
-def centre_mask(out_groups: Tensor, in_groups: Tensor, mask: str) -> Tensor:
-    """Whether each feature out may see each feature in of the same pixel, (O, I) bool.
+def n_groups_seen(group: int, mask: str) -> int:
+    """How many groups of the same pixel a feature of this group may see: these are the first ones.
 
     Args:
         mask: "A": only the groups before its own. "B": these and its own.
     """
     if mask not in ("A", "B"):
         raise ValueError(f"mask must be 'A' or 'B', not {mask!r}")
-    return in_groups < out_groups[:, None] if mask == "A" else in_groups <= out_groups[:, None]
+    return group if mask == "A" else group + 1
+
+
+def centre_mask(out_groups: Groups, in_groups: Groups, mask: str) -> Tensor:
+    """Whether each feature out may see each feature in of the same pixel, (O, I) bool; see `n_groups_seen`."""
+    seen = torch.tensor([n_groups_seen(group, mask) for group in range(out_groups.n_groups)])
+    return in_groups.tensor() < out_groups.of_each(seen)[:, None]
 
 
 class MaskedConv2d(nn.Module):
@@ -66,8 +96,8 @@ class MaskedConv2d(nn.Module):
 
     def __init__(
         self,
-        in_groups: Tensor,
-        out_groups: Tensor,
+        in_groups: Groups,
+        out_groups: Groups,
         kernel: int,
         mask: str,
         *,
@@ -82,13 +112,17 @@ class MaskedConv2d(nn.Module):
             raise ValueError(f"only a convolution of one row can be dilated, and not by {dilation} one of several rows")
         self.reach, self.dilation = kernel // 2, dilation
         self.rows_above = 0 if one_row else self.reach
-        self._structure = (tuple(in_groups.tolist()), tuple(out_groups.tolist()), kernel, self.rows_above, mask)
-        allowed = _allowed(*self._structure, torch.device("cpu"))
-        self.is_masked = not bool(allowed.all())
-        # PyTorch's initialisation, with the inputs that each feature really has.
-        weight = 2 * torch.rand(allowed.shape) - 1
-        bound = allowed.flatten(1).sum(1).clamp(min=1).double().rsqrt().to(weight)
-        self.weight = nn.Parameter(weight * bound[:, None, None, None])
+        self._structure = (in_groups, out_groups, kernel, self.rows_above, mask)
+        # The first group sees least, and of the centre all if there is no other.
+        sees_all_of_centre = n_groups_seen(0, mask) >= in_groups.n_groups
+        self.is_masked = self.rows_above > 0 or not sees_all_of_centre
+        # Registered before anything else is computed: here ends the reading of a file that asks for too large a one.
+        columns = kernel if self.rows_above else self.reach + 1
+        shape = (len(out_groups), len(in_groups), self.rows_above + 1, columns)
+        self.weight = nn.Parameter(2 * torch.rand(shape) - 1)
+        bound = _bound(*self._structure)
+        with torch.no_grad():
+            self.weight.mul_(bound[:, None, None, None])
         self.bias = nn.Parameter((2 * torch.rand(len(out_groups)) - 1) * bound) if bias else None
 
     @property
@@ -110,10 +144,22 @@ class MaskedConv2d(nn.Module):
         return F.conv2d(padded_NIHW, weight, self.bias, dilation=(1, self.dilation))
 
 
+def _bound(in_groups: Groups, out_groups: Groups, kernel: int, rows_above: int, mask: str) -> Tensor:
+    """Of PyTorch's initialisation, 1 / sqrt(inputs), with the inputs that each feature really has; (O,)."""
+    before = rows_above * kernel + kernel // 2  # pixels, each seen whole
+    of_one_group = len(in_groups) // in_groups.n_groups
+    n_inputs = [
+        before * len(in_groups) + min(n_groups_seen(group, mask), in_groups.n_groups) * of_one_group
+        for group in range(out_groups.n_groups)
+    ]
+    bound = torch.tensor(n_inputs).clamp(min=1).double().rsqrt().to(torch.get_default_dtype())
+    return out_groups.of_each(bound)
+
+
 @lru_cache(maxsize=128)
 def _allowed(
-    in_groups: tuple[int, ...],
-    out_groups: tuple[int, ...],
+    in_groups: Groups,
+    out_groups: Groups,
     kernel: int,
     rows_above: int,
     mask: str,
@@ -125,5 +171,5 @@ def _allowed(
         allowed = torch.zeros(len(out_groups), len(in_groups), rows_above + 1, kernel, dtype=torch.bool)
         allowed[:, :, :-1] = True
         allowed[:, :, -1, : kernel // 2] = True
-        allowed[:, :, -1, kernel // 2] = centre_mask(torch.tensor(out_groups), torch.tensor(in_groups), mask)
+        allowed[:, :, -1, kernel // 2] = centre_mask(out_groups, in_groups, mask)
         return (allowed if rows_above else allowed[..., : kernel // 2 + 1]).to(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,9 +12,10 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor, nn
 
 from pofx.base import Density, rows_counted
@@ -21,9 +23,10 @@ from pofx.data.images import ImageFormat
 from pofx.data.levels import RealLevels
 from pofx.data.reader import ImageReader
 from pofx.density import DensityModel
+from pofx.distributions.numerics import in_double
 from pofx.distributions.pixels import PixelLaw, pixel_law
 from pofx.distributions.surprise import SPREAD_NAMES, surprise_spread
-from pofx.engine.devices import resolve_device
+from pofx.engine.devices import full_float32, resolve_device
 from pofx.engine.phase import Phase
 from pofx.engine.randomness import draw_seed
 from pofx.families.autoregressive import chain_rule
@@ -80,17 +83,17 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Den
     # ---- probability ------------------------------------------------------------------------------------------------
 
     def _log_prob(self, x_NCHW: Tensor, codes: Tensor | None, *, discrete: bool) -> Tensor:
-        return chain_rule.log_p_x(image_terms(self.module_, x_NCHW, codes).double())
+        return chain_rule.log_p_x(in_double(image_terms(self.module_, x_NCHW, codes)))
 
     def _terms(self, x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
         """log p(x_i | x_<i) of each sub-pixel, NCHW, float64; the marginal's if a conditional model has no labels."""
         if codes is not None or not self._is_conditional:
-            return image_terms(self.module_, x_NCHW, codes).double()
+            return in_double(image_terms(self.module_, x_NCHW, codes))
         of_classes = [
-            image_terms(self.module_, x_NCHW, torch.full((len(x_NCHW),), code, device=x_NCHW.device)).double()
+            in_double(image_terms(self.module_, x_NCHW, torch.full((len(x_NCHW),), code, device=x_NCHW.device)))
             for code in range(len(self.classes_))
         ]
-        log_prior = torch.from_numpy(np.log(self.class_prior_)).to(x_NCHW.device)
+        log_prior = torch.from_numpy(np.log(self.class_prior_)).to(of_classes[0].device)
         return chain_rule.marginal_terms(torch.stack(of_classes), log_prior)
 
     def log_prob_map(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.float64]:
@@ -126,17 +129,37 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Den
         """-log p(x_i | x_<i) - H_i of each sub-pixel, in nats, in the layout of the training images.
 
         H_i is what the model expects -log p(x_i | x_<i) to be, given what came before (the entropy of that sub-pixel):
-        positive where the image is less likely than the model's own images are there.
+        positive where the image is less likely than the model's own images are there. Of a conditional model without
+        labels both are those of the marginal, sum_y p(y | x_<i) p(x_i | x_<i, y), as in `log_prob_map`.
         """
         reader = self._checked_reader(X, y)
 
         def surprise(x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
+            if codes is None and self._is_conditional:
+                # The laws of all classes are held at once: of so many images fewer that they take no more than one.
+                parts = x_NCHW.split(max(1, len(x_NCHW) // len(self.classes_)))
+                return torch.cat([self._marginal_surprise(part_NCHW) for part_NCHW in parts])
             parameters = self.module_(x_NCHW, codes).to(self._dtype)
             law = self.module_.law
             return -law.log_prob(parameters, x_NCHW) - law.entropy(parameters, x_NCHW)
 
-        (values,) = self._map(reader, lambda x, codes: self._average_over_classes(x, codes, surprise))
+        (values,) = self._map(reader, surprise)
         return self.image_format_.layout(values)
+
+    def _marginal_surprise(self, x_NCHW: Tensor) -> Tensor:
+        """The surprise under the marginal over classes; NCHW, float64."""
+        laws, terms = [], []
+        for code in range(len(self.classes_)):
+            codes = torch.full((len(x_NCHW),), code, device=x_NCHW.device)
+            parameters = self.module_(x_NCHW, codes).to(self._dtype)
+            laws.append(self.module_.law.conditional(parameters, x_NCHW))
+            terms.append(in_double(self.module_.law.log_prob(parameters, x_NCHW)))
+        terms_KNCHW = torch.stack(terms)
+        log_prior = torch.from_numpy(np.log(self.class_prior_)).to(terms_KNCHW.device)
+        log_weights = chain_rule.class_log_weights(terms_KNCHW, log_prior)
+        like_NCHW = x_NCHW.to(self._dtype)
+        entropy = chain_rule.marginal_entropy(laws, log_weights, like_NCHW, self.spec_.levels)
+        return -chain_rule.marginal_terms(terms_KNCHW, log_prior) - entropy
 
     # ---- sampling ---------------------------------------------------------------------------------------------------
 
@@ -157,7 +180,8 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Den
                 with their frequencies in the training data.
             method: "naive", "cached", "jacobi" make the same images from the same noise (see `sampling`), at different
                 speed; "auto" picks by the number of images.
-            temperature: below 1 the likely becomes likelier (logits / T, scales * T); 1 samples p(x).
+            temperature: below 1 the likely becomes likelier; 1 samples p(x). Each p(x_i | x_<i) is tempered by itself:
+                logits / T, scales * T (of a mixture, the log-weights of the components given x_<i are its logits).
             random_state: seed or generator; None uses the model's own ``random_state`` (and, if that is None, fresh
                 randomness).
 
@@ -200,40 +224,51 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Den
 
         Args:
             X: images; what stands at unknown sub-pixels is not looked at, and may be NaN.
-            mask: True where X is known; for all images (height, width), (height, width, channels) or (d,), or in the
-                shape of X.
+            mask: True where X is known; for all images (height, width), (height, width, channels) or, if X is (n, d),
+                (d,); for each image the same with n in front, or the shape of X. Without channels it holds for all.
             y: labels of a conditional model; without them they are drawn from p(y | what is known), as said there.
-            method: how the images are drawn, see `sample`.
+            method: how the images are drawn, see `sample`; "naive" draws no particles: other masks than those for
+                which ancestral sampling is exact need ``n_particles=1`` with it.
             n_particles: particles an image of the approximation; 1 takes no heed of known sub-pixels that come later.
             random_state: seed or generator; None as in `sample`.
 
         Returns:
             Images like the ones the model was fitted to, equal to X where it is known.
+
+        Raises:
+            ValueError: a mask that fits no image or holds no truth values, labels of a model that is not conditional,
+                known values outside the support, particles with "naive".
+            TypeError: sparse X.
         """
         check_is_fitted(self)
+        self._refuse_labels_unless_conditional(y)
         _check_method(method)
         if not isinstance(n_particles, int | np.integer) or n_particles < 1:
             raise ValueError(f"n_particles must be an integer of at least 1, not {n_particles!r}")
+        if issparse(X):
+            check_array(X, estimator=self)  # says so, as everywhere
+        table: Any = X
         X = np.asarray(X)
         known = self._checked_mask(mask, X.shape)
         filler = self.image_format_.images(
             np.zeros((1, *self.spec_.shape_CHW), dtype=np.int64), np.random.default_rng(0)
         )
         X = np.where(known, X, filler.flat[0])
-        reader = self._checked_reader(X, y)
+        # A data frame stays one: its names are held against those that the model was fitted to.
+        reader = self._checked_reader(type(table)(X, columns=table.columns) if hasattr(table, "iloc") else X, y)
         seed = draw_seed(self.random_state if random_state is None else random_state)
         codes = reader.labels
-        device = resolve_device(self.device)
+        device = resolve_device(self.device, self._dtype)
         log_prior_K = None
         if codes is None and self._is_conditional:
-            log_prior_K = torch.from_numpy(np.log(self.class_prior_)).to(device)
+            log_prior_K = torch.from_numpy(np.log(self.class_prior_))
         generator = torch.Generator(device).manual_seed(seed)
         self.module_.to(device)
         known_NCHW = torch.tensor(self.image_format_.rows_to_NCHW(known.reshape(len(X), -1)))
         exact = bool((leading(known_NCHW) == known_NCHW).all())  # and then there are no particles
         size = max(1, self._chunk_size // (1 if exact else n_particles))
         drawn = []
-        with self._counted("rows") as count:
+        with full_float32(), self._counted("rows") as count:
             for start in range(0, len(X), size):
                 part = np.arange(start, min(start + size, len(X)))
                 x_NCHW, _ = reader.batch(part)
@@ -254,11 +289,16 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Den
         known = np.asarray(mask)
         if known.dtype != bool:
             raise ValueError(f"mask must hold truth values, True where X is known, not {known.dtype}")
-        if known.ndim == len(shape) - 2 and len(shape) == 4:
-            known = known[..., None]  # the same for all colours
-        if known.shape not in (shape, shape[1:], (*shape[1:-1], 1)):
-            raise ValueError(f"mask has the shape {np.shape(mask)}; X holds images of shape {shape[1:]}")
-        return np.broadcast_to(known, shape)
+        if known.shape in (shape, shape[1:]):
+            return np.broadcast_to(known, shape)
+        if len(shape) in (2, 4) and math.prod(shape[1:]) == self.spec_.n_dims:  # rows, or images with channels
+            height, width, channels = self.spec_.shape_HWC
+            for front in ((), shape[:1]):
+                if known.shape == (*front, height, width):
+                    known = known[..., None]  # the same for all colours
+                if known.shape in ((*front, height, width, 1), (*front, height, width, channels)):
+                    return np.broadcast_to(known, (shape[0], height, width, channels)).reshape(shape)
+        raise ValueError(f"mask has the shape {known.shape}; X holds images of shape {shape[1:]}")
 
     # ---- features ---------------------------------------------------------------------------------------------------
 

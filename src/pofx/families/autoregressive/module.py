@@ -25,7 +25,7 @@ MakeLayer = Callable[[int], nn.Module]
 class InputLayer(nn.Module):
     """A 7 x 7 convolution under mask A, from the image to F features."""
 
-    def __init__(self, channels: int, n_features: int, n_groups: int, n_classes: int, *, two_stacks: bool) -> None:
+    def __init__(self, channels: int, n_features: int, n_groups: int, *, two_stacks: bool) -> None:
         super().__init__()
         image, features = colour_groups(channels, n_groups), colour_groups(n_features, n_groups)
         self.look = MaskedConv2d(image, features, INPUT_KERNEL, "A", one_row=two_stacks)
@@ -95,7 +95,7 @@ class AutoregressiveModule(nn.Module):
         self.law, self.levels, self.n_classes, self.n_features = law, law.levels, n_classes, n_features
         self.n_groups = colour_groups_of(law)
         self.n_outputs_a_pixel = law.n_parameters
-        self.input = InputLayer(law.channels, n_features, self.n_groups, n_classes, two_stacks=two_stacks)
+        self.input = InputLayer(law.channels, n_features, self.n_groups, two_stacks=two_stacks)
         self.layers = nn.ModuleList(make_layer(number) for number in range(n_layers))
         features = colour_groups(n_features, self.n_groups)
         self.head = nn.ModuleList(

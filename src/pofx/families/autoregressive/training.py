@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pofx.data.reader import ImageReader, bounded_batches
+from pofx.distributions.numerics import in_double
 from pofx.engine.phase import Batch, LossTerms, Phase
 from pofx.families.autoregressive.chain_rule import log_p_terms, log_p_x
 from pofx.families.autoregressive.module import AutoregressiveModule
@@ -35,7 +36,7 @@ def validation_log_p(module: AutoregressiveModule, reader: ImageReader) -> float
     for x_NCHW, codes in bounded_batches(reader, module.n_outputs_a_pixel):
         x_NCHW = x_NCHW.to(module.device)
         codes = None if codes is None else codes.to(module.device)
-        total += float(log_p_x(image_terms(module, x_NCHW, codes).double()).sum())
+        total += float(log_p_x(in_double(image_terms(module, x_NCHW, codes))).sum())
     return total / len(reader)
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pofx.distributions import normal
+from pofx.distributions.numerics import in_double
 from pofx.families.variational.reparameterization import reparameterize
 
 LogJoint = Callable[[Tensor], Tensor]
@@ -41,7 +42,7 @@ def importance_weighted_bound(
     """
     if n_samples < 1:
         raise ValueError(f"n_samples must be at least 1, not {n_samples}")
-    total_N = torch.full((len(mean_NL),), -math.inf, dtype=torch.float64, device=mean_NL.device)
+    total_N = torch.full_like(in_double(mean_NL[:, 0]), -math.inf)
     for start in range(0, n_samples, chunk):
         n_draws = min(chunk, n_samples - start)
         noise_SNL = torch.randn(
@@ -49,6 +50,6 @@ def importance_weighted_bound(
         )
         z_SNL = reparameterize(mean_NL, log_variance_NL, noise_SNL)
         log_q_SN = normal.log_density(z_SNL, mean_NL, log_variance_NL)
-        log_w_SN = log_joint(z_SNL).double() - log_q_SN.double()
+        log_w_SN = in_double(log_joint(z_SNL)) - in_double(log_q_SN)
         total_N = torch.logaddexp(total_N, torch.logsumexp(log_w_SN, 0))
     return total_N - math.log(n_samples)

@@ -21,7 +21,8 @@ from pofx.data.levels import RealLevels
 from pofx.data.noise import noise_of_images
 from pofx.data.reader import ImageReader
 from pofx.density import DensityModel
-from pofx.engine.devices import resolve_device
+from pofx.distributions.numerics import from_double, in_double
+from pofx.engine.devices import full_float32, resolve_device
 from pofx.engine.phase import Phase
 from pofx.engine.randomness import draw_seed
 from pofx.families.variational import elbo
@@ -69,7 +70,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         early_stopping: epochs without a better held-out score after which training ends; None goes on to the end.
         ema_half_life: half-life in steps of the average of the weights that is kept; None keeps the raw weights.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
-        precision: "float32", "bfloat16" (mixed; for GPUs) or "float64".
+        precision: "float32", "bfloat16" (mixed; for GPUs) or "float64". On a GPU the convolutions of a float32 training
+            may round to TF32; those of scoring and sampling do not.
         checkpoint_dir: folder for the state of the training; a fit that was killed goes on from there.
         random_state: seed of everything random in the fit, and of `sample` unless that is given its own. With a
             ``checkpoint_dir`` and no integer here the seed follows from the data, so that a fit is found again.
@@ -218,7 +220,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         """The noise that belongs to these images; draws 2i and 2i + 1 mirror each other."""
         noise_NSL = noise_of_images(x_NCHW, self.seed_, (SCORE_DRAWS // 2, self.module_.latent_dim))
         mirrored_NSL = torch.stack([noise_NSL, -noise_NSL], dim=2).flatten(1, 2)
-        return mirrored_NSL.transpose(0, 1).to(x_NCHW.device, self._dtype)
+        return mirrored_NSL.transpose(0, 1).to(self._dtype).to(x_NCHW.device)
 
     def _marginal_log_prob(self, x_NCHW: Tensor, *, discrete: bool) -> Tensor:
         """A lower bound on log sum_y p(y) p(x|y), in expectation.
@@ -244,7 +246,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         def bound(x: Tensor, codes: Tensor) -> Tensor:
             return elbo.elbo(*elbo_terms(self.module_, x, codes, noise_SNL, discrete=discrete))
 
-        return self._for_every_class(x_NCHW, bound) + torch.from_numpy(np.log(self.class_prior_)).to(x_NCHW.device)
+        joint_NK = self._for_every_class(x_NCHW, bound)
+        return joint_NK + torch.from_numpy(np.log(self.class_prior_)).to(joint_NK.device)
 
     def typicality_statistics(
         self, X: ArrayLike, y: ArrayLike | None = None
@@ -310,16 +313,16 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
             )
         self._refuse_labels_unless_conditional(y)
         codes = self._codes(y, len(latents))
-        self.module_.to(resolve_device(self.device))
+        self.module_.to(resolve_device(self.device, self._dtype))
         size, means = self._chunk_size, []
-        with torch.inference_mode():
+        with torch.inference_mode(), full_float32():
             for start in range(0, len(latents), size):
                 n = min(size, len(latents) - start)
                 # The last latent fills up the last chunk, as in scoring.
                 positions = np.minimum(np.arange(start, start + size), len(latents) - 1)
-                z_NL = torch.from_numpy(latents[positions]).to(self.module_.device, self._dtype)
+                z_NL = torch.from_numpy(latents[positions]).to(self._dtype).to(self.module_.device)
                 given = None if codes is None else torch.from_numpy(codes[positions]).to(self.module_.device)
-                means.append(self._expected_over_classes(z_NL, given)[:n].double().cpu().numpy())
+                means.append(in_double(self._expected_over_classes(z_NL, given)[:n]).cpu().numpy())
         return self._expected_images(np.concatenate(means))
 
     def reconstruct(
@@ -381,7 +384,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         """E[x|z]; of a conditional model without labels, the mean under p(y), for z does not depend on y."""
         if codes is not None or not self._is_conditional:
             return self._expected_NCHW(z_NL, codes)
-        prior_NK = torch.from_numpy(self.class_prior_).to(z_NL.device).expand(len(z_NL), -1)
+        prior_NK = from_double(torch.from_numpy(self.class_prior_), z_NL.device).expand(len(z_NL), -1)
         return self._weighted_over_classes(z_NL, prior_NK, self._expected_NCHW)
 
     def _expected_images(self, means_NCHW: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pofx.distributions.numerics import in_double
 from pofx.distributions.surprise import SPREAD_NAMES, surprise_spread
 from pofx.families.variational import elbo
 from pofx.families.variational.module import VAEModule
@@ -38,10 +39,10 @@ def typicality_statistics(module: VAEModule, x_NCHW: Tensor, codes: Tensor | Non
     surprise, _, mean_NL, log_variance_NL = surprise_terms(module, x_NCHW, codes)
     of_latent = torch.stack(
         [
-            -surprise.flatten(1).double().sum(dim=1),
-            elbo.kl_divergence(mean_NL, log_variance_NL).double().sum(dim=1),
-            mean_NL.double().norm(dim=1),
-            torch.exp(0.5 * log_variance_NL.double()).norm(dim=1),
+            -in_double(surprise.flatten(1)).sum(dim=1),
+            in_double(elbo.kl_divergence(mean_NL, log_variance_NL)).sum(dim=1),
+            in_double(mean_NL).norm(dim=1),
+            torch.exp(0.5 * in_double(log_variance_NL)).norm(dim=1),
         ],
         dim=1,
     )

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pofx.data.reader import ImageReader, bounded_batches
+from pofx.distributions.numerics import in_double
 from pofx.engine.phase import Batch, LossTerms, Phase
 from pofx.families.variational import elbo
 from pofx.families.variational.module import VAEModule
@@ -73,5 +74,5 @@ def validation_elbo(module: VAEModule, reader: ImageReader) -> float:
         )
         codes = None if codes is None else codes.to(module.device)
         terms = elbo_terms(module, x_NCHW.to(module.device), codes, noise)
-        total += float(elbo.elbo(*terms).double().sum())
+        total += float(in_double(elbo.elbo(*terms)).sum())
     return total / len(reader)
