@@ -152,7 +152,7 @@ class NetworkRows:
 
     def __init__(self, module: AutoregressiveModule, n: int, width: int, codes: Tensor | None) -> None:
         y_NK = module.one_hot(codes, n)
-        self.scaled = module.scaled
+        self.scaled, self.sees_own_colours = module.scaled, module.n_groups > 1
         self.input = InputRows(module.input, n, width)
         self.layers: list[LayerRows] = [layer.rows(n, width, y_NK) for layer in module.layers]  # type: ignore[operator]
         self.head = [ConvolutionRows(layer, n, width) for layer in module.head]  # type: ignore[arg-type]
@@ -171,8 +171,9 @@ class NetworkRows:
     def pixel(self, x_NWC: Tensor, column: int) -> Tensor:
         """Parameters of one pixel, NP, of a row whose levels left of it are known; called for column after column, and
         for every colour group of a pixel anew: of the pixel itself only the colours before count."""
-        newest = slice(max(0, column - 1), column + 1)
-        self.input.look.row[:, self.input.reach :][:, newest] = self.scaled(x_NWC[:, newest])
+        # New since the last call: the pixel to the left and, where colours are events, the pixel's own first ones.
+        for new in range(max(0, column - 1), column + self.sees_own_colours):
+            self.input.look.slots[new].copy_(self.scaled(x_NWC[:, new]))
         h = self.input.look.evaluate(column)
         for layer in self.layers:
             h = layer.pixel(h, column)
