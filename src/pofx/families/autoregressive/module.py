@@ -5,7 +5,8 @@ Shapes: x_NCHW levels, u_NCHW the same scaled to [-1, 1], h_NFHW features, param
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,18 @@ INPUT_KERNEL = 7
 
 MakeLayer = Callable[[int], nn.Module]
 """From a layer's number to the layer."""
+
+
+RunLayers = Callable[[Iterable[nn.Module], Tensor, Any, Tensor], tuple[Tensor, Tensor | None]]
+"""From layers, h, above and y_NK to h and above."""
+
+
+def one_after_the_other(
+    layers: Iterable[nn.Module], h_NFHW: Tensor, above: Tensor | None, y_NK: Tensor
+) -> tuple[Tensor, Tensor | None]:
+    for layer in layers:
+        h_NFHW, above = layer(h_NFHW, above, y_NK)
+    return h_NFHW, above
 
 
 class InputLayer(nn.Module):
@@ -78,6 +91,7 @@ class AutoregressiveModule(nn.Module):
         n_features: F, a multiple of the number of groups.
         make_layer: makes the residual layers; each maps (h, above, y_NK) to (h, above) and has a companion (`rows`).
         two_stacks: whether the layers have a vertical stack.
+        run_layers: evaluates several layers, as one after the other would, but perhaps quicker.
     """
 
     def __init__(
@@ -89,9 +103,11 @@ class AutoregressiveModule(nn.Module):
         n_layers: int,
         make_layer: MakeLayer,
         two_stacks: bool,
+        run_layers: RunLayers = one_after_the_other,
     ) -> None:
         super().__init__()
         assert law.levels is not None
+        self.run_layers = run_layers
         self.law, self.levels, self.n_classes, self.n_features = law, law.levels, n_classes, n_features
         self.n_groups = colour_groups_of(law)
         self.n_outputs_a_pixel = law.n_parameters
@@ -116,9 +132,7 @@ class AutoregressiveModule(nn.Module):
         """The features after so many layers, and those of the vertical stack if there is one; NFHW."""
         y_NK = self.one_hot(codes, len(x_NCHW))
         h_NFHW, above = self.input(self.scaled(x_NCHW))
-        for layer in self.layers[:n_layers]:
-            h_NFHW, above = layer(h_NFHW, above, y_NK)
-        return h_NFHW, above
+        return self.run_layers(self.layers[:n_layers], h_NFHW, above, y_NK)
 
     def rows(self, n: int, width: int, codes: Tensor | None) -> NetworkRows:
         """The companion that draws n images row by row."""

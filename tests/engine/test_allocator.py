@@ -1,0 +1,66 @@
+"""Memory that stays between the steps of a training."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from pofx.engine import allocator
+
+#: Blocks as a step allocates and frees them, in a process of its own: how often the system had to give a page.
+SCRIPT = """
+import resource, sys
+import torch
+from contextlib import nullcontext
+from pofx.engine.allocator import memory_is_kept
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+def step():
+    blocks = [torch.ones(5 * 2**20 // 4) for _ in range(12)]
+
+with memory_is_kept() if sys.argv[1] == "kept" else nullcontext():
+    for _ in range(5):  # until the heap is as large as a step needs
+        step()
+    before = faults()
+    for _ in range(5):
+        step()
+    print((faults() - before) // 5)
+"""
+
+
+def faults_a_step(how):
+    command = [sys.executable, "-c", textwrap.dedent(SCRIPT), how]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.skipif(allocator._glibc() is None, reason="the C library is not glibc")
+def test_steps_find_their_memory_where_they_left_it():
+    assert faults_a_step("kept") < faults_a_step("given back") / 5
+
+
+@pytest.mark.skipif(allocator._glibc() is None, reason="the C library is not glibc")
+def test_memory_goes_back_at_the_end(monkeypatch):
+    asked = []
+
+    class Library:
+        def mallopt(self, parameter, value):
+            asked.append((parameter, value))
+
+        def malloc_trim(self, padding):
+            asked.append("trim")
+
+    monkeypatch.setattr(allocator, "_glibc", Library)
+    with pytest.raises(ValueError, match="of the step"), allocator.memory_is_kept():
+        asked.append("step")
+        raise ValueError("of the step")
+    assert asked == [(-3, 32 * 2**20), (-1, 2**31 - 1), "step", (-1, 64 * 2**20), "trim"]
+
+
+def test_other_libraries_are_left_alone(monkeypatch):
+    monkeypatch.setattr(allocator.ctypes, "CDLL", lambda name: object())
+    assert allocator._glibc() is None
+    with allocator.memory_is_kept():
+        pass
