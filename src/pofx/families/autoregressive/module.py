@@ -6,6 +6,7 @@ Shapes: x_NCHW levels, u_NCHW the same scaled to [-1, 1], h_NFHW features, param
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -140,7 +141,7 @@ class AutoregressiveModule(nn.Module):
 
     def scaled(self, x: Tensor) -> Tensor:
         """Levels 0..K-1 -> [-1, 1]."""
-        return x.to(self.dtype) * (2 / (self.levels - 1)) - 1
+        return scaled(x, self.levels, self.dtype)
 
     def one_hot(self, codes: Tensor | None, n: int) -> Tensor:
         """Class codes (n,) -> (n, n_classes); no columns in an unconditional model."""
@@ -166,7 +167,9 @@ class NetworkRows:
 
     def __init__(self, module: AutoregressiveModule, n: int, width: int, codes: Tensor | None) -> None:
         y_NK = module.one_hot(codes, n)
-        self.scaled, self.sees_own_colours = module.scaled, module.n_groups > 1
+        # The module's own method would look for its dtype among all parameters, at every pixel.
+        self.scaled = partial(scaled, levels=module.levels, dtype=module.dtype)
+        self.sees_own_colours = module.n_groups > 1
         self.input = InputRows(module.input, n, width)
         self.layers: list[LayerRows] = [layer.rows(n, width, y_NK) for layer in module.layers]  # type: ignore[operator]
         self.head = [ConvolutionRows(layer, n, width) for layer in module.head]  # type: ignore[arg-type]
@@ -215,6 +218,11 @@ class NetworkRows:
         self.input.select(index)
         for layer in self.layers:
             layer.select(index)
+
+
+def scaled(x: Tensor, levels: int, dtype: torch.dtype) -> Tensor:
+    """Levels 0..levels-1 -> [-1, 1]."""
+    return x.to(dtype) * (2 / (levels - 1)) - 1
 
 
 def colour_groups_of(law: PixelLaw) -> int:

@@ -136,35 +136,43 @@ class GatedLayer(nn.Module):
 class GatedLayerRows(LayerRows):
     """The companion of a `GatedLayer`: of the vertical stack it keeps ``reach`` rows, of the horizontal one its own.
 
-    What is done for every pixel is few operations: with s = sigmoid of (2a, b), -tanh(a) sigmoid(b) = s_b - 2 s_a s_b.
-    So the weights that give a are doubled here, and those that take the gate have their sign changed.
+    What is done for every row and pixel is few operations: with s = sigmoid of (2a, b), -tanh(a) sigmoid(b) is
+    s_b - 2 s_a s_b. So the weights that give a are doubled here, and those that take the gate have their sign changed.
     """
 
     def __init__(self, layer: GatedLayer, n: int, width: int, y_NK: Tensor) -> None:
         vertical, n_features = layer.vertical, layer.vertical.weight.shape[1]
         new_zeros = vertical.weight.new_zeros
         self.dilation, self.reach = vertical.dilation[1], layer.reach
-        # A row lies in memory as an image of channels last does.
-        self.vertical_weight = vertical.weight.contiguous(memory_format=torch.channels_last)
-        self.vertical_bias, self.vertical_out = vertical.bias, layer.vertical_out
         self.past_NWF = deque([new_zeros(n, width, n_features)] * layer.reach, maxlen=layer.reach)
-        doubled_a = vertical.weight.new_tensor([2.0, 1.0]).repeat_interleave(n_features)
-        assert layer.link.bias is not None and layer.out.bias is not None
-        self.link_weight, self.link_bias = layer.link.weight[:, :, 0, 0].T * doubled_a, layer.link.bias * doubled_a
-        self.label_N1F = None if layer.label is None else layer.label(y_NK)[:, None]
-        self.doubled_a = doubled_a
+        self.doubled_a = doubled_a = vertical.weight.new_tensor([2.0, 1.0]).repeat_interleave(n_features)
+        assert vertical.bias is not None and layer.link.bias is not None and layer.out.bias is not None
+        # A row lies in memory as an image of channels last does.
+        doubled = vertical.weight * doubled_a[:, None, None, None]
+        self.vertical_weight = doubled.contiguous(memory_format=torch.channels_last)
+        self.vertical_bias = vertical.bias * doubled_a
+        # What takes the vertical gate, in one product: the link, and what goes to the layer above.
+        weights, biases = [layer.link.weight[:, :, 0, 0].T * doubled_a], [layer.link.bias * doubled_a]
+        self.is_last = layer.vertical_out is None
+        if layer.vertical_out is not None:
+            assert layer.vertical_out.bias is not None
+            weights.append(layer.vertical_out.weight[:, :, 0, 0].T)
+            biases.append(layer.vertical_out.bias)
+        self.taking_weight, self.taking_bias = -torch.cat(weights, 1), torch.cat(biases)
+        self.label_N1G = None if layer.label is None else layer.label(y_NK)[:, None] * doubled_a
         self.horizontal = ConvolutionRows(layer.horizontal, n, width)
         # Not in place: of one feature it may be the layer's own weight.
         self.horizontal.row_weight = self.horizontal.row_weight * doubled_a
         # The last row is the bias, for a gate that ends with a one.
         self.out_weight = torch.cat([-layer.out.masked_weight()[:, :, 0, 0].T, layer.out.bias[None]])
-        self.base_NWG = new_zeros(n, width, 2 * n_features)
+        self.taken_NWT = new_zeros(n, width, len(self.taking_bias))
         self.gate_NF = new_zeros(n, n_features + 1)
         self.gate_NF[:, -1] = 1
         self._make_views()
 
     def _make_views(self) -> None:
         """What a pixel reads and writes, found once and not for every pixel anew."""
+        self.base_NWG, self.added_NWF = self.taken_NWT.tensor_split([len(self.doubled_a)], 2)
         self.base = self.base_NWG.unbind(1)
         self.gates = torch.empty_like(self.base[0], memory_format=torch.contiguous_format)
         self.s_a, self.s_b = self.gates.chunk(2, 1)
@@ -183,13 +191,15 @@ class GatedLayerRows(LayerRows):
             dilation=(1, self.dilation),
         )
         vertical_NWG = vertical.squeeze(2).transpose(1, 2)
-        gated_NWF = gate(vertical_NWG if self.label_N1F is None else vertical_NWG + self.label_N1F, 2)
-        torch.addmm(self.link_bias, gated_NWF.flatten(0, 1), self.link_weight, out=self.base_NWG.flatten(0, 1))
-        if self.label_N1F is not None:
-            self.base_NWG += self.label_N1F * self.doubled_a
-        if self.vertical_out is None:
-            return None
-        return above_NWI + F.linear(gated_NWF, self.vertical_out.weight[:, :, 0, 0], self.vertical_out.bias)
+        if self.label_N1G is not None:
+            vertical_NWG += self.label_N1G
+        s_a, s_b = vertical_NWG.sigmoid_().chunk(2, 2)
+        minus_gated_NWF = torch.addcmul(s_b, s_a, s_b, value=-2)
+        flat = minus_gated_NWF.flatten(0, 1)
+        torch.addmm(self.taking_bias, flat, self.taking_weight, out=self.taken_NWT.flatten(0, 1))
+        if self.label_N1G is not None:
+            self.base_NWG += self.label_N1G
+        return None if self.is_last else above_NWI + self.added_NWF
 
     def pixel(self, h_NI: Tensor, column: int) -> Tensor:
         self.horizontal.pixel(h_NI, column, self.base[column], out=self.gates).sigmoid_()
@@ -208,9 +218,9 @@ class GatedLayerRows(LayerRows):
     def select(self, index: Tensor) -> None:
         self.horizontal.select(index)
         self.past_NWF = deque((row[index] for row in self.past_NWF), maxlen=self.past_NWF.maxlen)
-        self.base_NWG, self.gate_NF = self.base_NWG[index], self.gate_NF[index]
-        if self.label_N1F is not None:
-            self.label_N1F = self.label_N1F[index]
+        self.taken_NWT, self.gate_NF = self.taken_NWT[index], self.gate_NF[index]
+        if self.label_N1G is not None:
+            self.label_N1G = self.label_N1G[index]
         self._make_views()
 
 
