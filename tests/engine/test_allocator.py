@@ -5,6 +5,7 @@ import sys
 import textwrap
 
 import pytest
+from engine_toys import Toy
 
 from pofx.engine import allocator
 
@@ -42,22 +43,60 @@ def test_steps_find_their_memory_where_they_left_it():
     assert faults_a_step("kept") < faults_a_step("given back") / 5
 
 
-@pytest.mark.skipif(allocator._glibc() is None, reason="the C library is not glibc")
-def test_memory_goes_back_at_the_end(monkeypatch):
-    asked = []
+@pytest.fixture
+def asked(monkeypatch):
+    """What a pretended C library is asked for, in order."""
+    calls = []
 
     class Library:
         def mallopt(self, parameter, value):
-            asked.append((parameter, value))
+            calls.append((parameter, value))
 
         def malloc_trim(self, padding):
-            asked.append("trim")
+            calls.append("trim")
 
+    for name in allocator._WISHES:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(allocator, "_glibc", Library)
+    return calls
+
+
+BEGIN, END = [(-3, 32 * 2**20), (-1, 2**31 - 1)], [(-1, 64 * 2**20), "trim"]
+
+
+def test_memory_goes_back_at_the_end(asked):
     with pytest.raises(ValueError, match="of the step"), allocator.memory_is_kept():
         asked.append("step")
         raise ValueError("of the step")
-    assert asked == [(-3, 32 * 2**20), (-1, 2**31 - 1), "step", (-1, 64 * 2**20), "trim"]
+    assert asked == [*BEGIN, "step", *END]
+
+
+def test_the_last_one_gives_it_back(asked):
+    with allocator.memory_is_kept():
+        with allocator.memory_is_kept():
+            pass
+        asked.append("still training")
+    assert asked == [*BEGIN, "still training", *END]
+
+
+@pytest.mark.parametrize("name", allocator._WISHES)
+def test_whoever_sets_the_thresholds_has_his_way(asked, monkeypatch, name):
+    monkeypatch.setenv(name, "0")
+    with allocator.memory_is_kept():
+        pass
+    assert asked == []
+
+
+def test_a_training_keeps_its_memory(asked):
+    seen = []
+
+    def hook(batch, terms):
+        seen.append(list(asked))
+        return terms
+
+    Toy(hook=hook).train()
+    assert seen[0] == seen[-1] == BEGIN
+    assert asked == [*BEGIN, *END]
 
 
 def test_other_libraries_are_left_alone(monkeypatch):

@@ -18,6 +18,7 @@ from recurrent_layers import (
 )
 from references import row_lstm
 
+from pofx.families.autoregressive import row_wavefront
 from pofx.families.autoregressive.row_lstm import RowLSTM, wavefront
 
 GROUPS = pytest.mark.parametrize("n_groups", [1, 3], ids=["gray", "rgb"])
@@ -102,8 +103,35 @@ def test_a_wavefront_is_one_layer_after_the_other(kernel, n_groups, n_classes, s
     learned = [h_NFHW, *(parameter for layer in layers for parameter in layer.parameters())]
     gradients = [torch.autograd.grad((out * weight).sum(), learned) for out in (together, one_by_one)]
     torch.testing.assert_close(gradients[0], gradients[1], rtol=0, atol=1e-12)
-    with torch.no_grad():  # which keeps two steps of memory instead of all
+    with torch.no_grad():
         assert torch.equal(wavefront(layers, h_NFHW, None, y_NK)[0], together)
+
+
+@pytest.mark.parametrize(("gradients", "steps"), [(True, 11 + 3 - 1 + 1), (False, 2)])
+def test_only_the_way_back_keeps_all_steps(gradients, steps, monkeypatch):
+    asked = []
+    room = row_wavefront._room
+    monkeypatch.setattr(row_wavefront, "_room", lambda n_steps, *rest: asked.append(n_steps) or room(n_steps, *rest))
+    with torch.set_grad_enabled(gradients):
+        wavefront([make_layer() for _ in range(3)], torch.zeros(1, 6, 11, 2).double(), None, torch.zeros(1, 0).double())
+    assert asked == 4 * [steps]
+
+
+def test_memory_in_pieces_changes_nothing(monkeypatch):
+    layers, h_NFHW = [make_layer(seed=seed) for seed in range(3)], torch.randn(2, 6, 5, 4, dtype=torch.float64)
+    parameters = [parameter for layer in layers for parameter in layer.parameters()]
+    outcomes = []
+    for piece in (2**24, 2**12, 1):
+        monkeypatch.setattr(row_wavefront, "PIECE", piece)
+        out, _ = wavefront(layers, h_NFHW, None, h_NFHW.new_zeros(2, 0))
+        outcomes.append([out, *torch.autograd.grad(out.square().sum(), parameters)])
+    assert all(map(torch.equal, outcomes[0], outcomes[1]))
+    assert all(map(torch.equal, outcomes[0], outcomes[2]))
+
+
+def test_other_layers_are_refused():
+    with pytest.raises(TypeError, match="Conv2d is none"):
+        wavefront([torch.nn.Conv2d(6, 6, 1)], torch.zeros(1, 6, 2, 2), None, torch.zeros(1, 0))
 
 
 def test_no_layers_change_nothing():

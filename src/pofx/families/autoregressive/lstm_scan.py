@@ -11,9 +11,9 @@ operations for the gates. Automatic differentiation would record each of them an
 way back is a product for each tap and four operations; all that does not depend on the order of the steps is done for
 all cells at once, before (the derivatives of the gates) or after (the sums over cells that the weights get).
 
-Shapes: D directions (scans side by side), I inputs, h hidden features, G = 4h gates in the
-order o, f, i, g, K taps, M cells in the order of the steps, S slots for states, N images. The images come last in
-memory, so that a step is a block of columns of a matrix: M and S stand for M * N and S * N numbers.
+Shapes: D directions (scans side by side), I inputs, h hidden features, G = 4h gates in the order o, f, i, g, K taps, M
+cells in the order of the steps, S slots for states, N images. The images come last in memory, so that a step is a block
+of columns of a matrix: M and S stand for M * N and S * N numbers.
 """
 
 from __future__ import annotations

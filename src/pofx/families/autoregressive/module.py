@@ -23,7 +23,6 @@ INPUT_KERNEL = 7
 MakeLayer = Callable[[int], nn.Module]
 """From a layer's number to the layer."""
 
-
 RunLayers = Callable[[Iterable[nn.Module], Tensor, Any, Tensor], tuple[Tensor, Tensor | None]]
 """From layers, h, above and y_NK to h and above."""
 

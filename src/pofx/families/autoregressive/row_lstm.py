@@ -8,8 +8,9 @@ above, without a mask, as everything there comes before. What a pixel sees gets 
 up: a triangle, and what lies beyond its sides is a blind spot.
 
 Source: van den Oord, Kalchbrenner, Kavukcuoglu 2016, arXiv 1601.06759, sections 3.1, 3.3 and 3.4.
-Shapes: F = 2h features in and out, G = 4h gates in the order o, f, i, g, K labels (0 columns without), N images, M
-pixels. Inside, the images come last in memory.
+Shapes: F = 2h features in and out, G = 4h gates in the order o, f, i, g, K labels (0 columns without), N images, H
+rows, M numbers of a row, one for each pixel and image; R and E as in `row_wavefront`. Inside, the images come last in
+memory.
 """
 
 from __future__ import annotations
@@ -92,11 +93,19 @@ class RowLSTM(nn.Module):
 
 
 def wavefront(layers: Iterable[nn.Module], h_NFHW: Tensor, above: None, y_NK: Tensor) -> tuple[Tensor, None]:
-    """What Row LSTM layers one above the other give, each with the same number of features, quicker than one by one."""
-    stack = [layer for layer in layers if isinstance(layer, RowLSTM)]
+    """What Row LSTM layers one above the other give, each with the same number of features, quicker than one by one.
+
+    Raises:
+        TypeError: a layer that is no `RowLSTM`.
+    """
+    stack: list[RowLSTM] = []
+    for layer in layers:
+        if not isinstance(layer, RowLSTM):
+            raise TypeError(f"a wavefront is made of Row LSTM layers, and {type(layer).__name__} is none")
+        stack.append(layer)
     if not stack:
         return h_NFHW, None
-    n, _, height, width = h_NFHW.shape
+    n, *_, width = h_NFHW.shape
     with torch.autocast(h_NFHW.device.type, enabled=False):
         h_HFM = h_NFHW.to(stack[0].h0.dtype).permute(2, 1, 3, 0).flatten(2)
         given_EN = torch.cat([y_NK.new_ones(1, n), y_NK.T])
@@ -109,7 +118,7 @@ def wavefront(layers: Iterable[nn.Module], h_NFHW: Tensor, above: None, y_NK: Te
             torch.stack([layer.c0 for layer in stack]),
             n,
         )
-    return out_HFM.view(height, -1, width, n).permute(3, 1, 0, 2), None
+    return out_HFM.unflatten(2, (width, n)).permute(3, 1, 0, 2), None
 
 
 class RowLSTMRows(LayerRows):

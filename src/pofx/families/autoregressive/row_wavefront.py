@@ -22,6 +22,8 @@ labels, N images, M = W N pixels of a row, column after column.
 
 from __future__ import annotations
 
+import math
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
@@ -30,8 +32,9 @@ from torch.autograd.function import Function
 
 from pofx.families.autoregressive.lstm_scan import activate_, gate_parts
 
-#: Of memory for the way back.
-STEPS_A_PIECE = 8
+#: Memory for the way back comes in pieces of at most so many bytes, unless a single step needs more: of this size
+#: glibc keeps them for the next time, see `pofx.engine.allocator`.
+PIECE = 16 * 2**20
 
 
 def row_wavefront(
@@ -47,7 +50,7 @@ def row_wavefront(
 
     Args:
         x_HFM: the features that the first layer gets.
-        given_EM: ones, and below them the labels, one-hot.
+        given_EM: ones, and below them the labels, one-hot; they get no derivative.
         weight_LGR: W, its columns in the order of z.
         out_weight_LFh1: V, its last column the bias.
         h0_Lh, c0_Lh: the state above the image.
@@ -108,9 +111,10 @@ def _gate_rows(n_hidden: int) -> list[slice]:
 
 
 def _room(n_steps: int, shape: tuple[int, ...], like: Tensor) -> list[Tensor]:
-    """Memory for each of these steps, in pieces small enough for the allocator to keep them for the next time."""
-    starts = range(0, n_steps, STEPS_A_PIECE)
-    return [like.new_empty(min(STEPS_A_PIECE, n_steps - start), *shape) for start in starts]
+    """Memory for each of these steps."""
+    at_a_time = max(1, PIECE // (math.prod(shape) * like.element_size()))
+    starts = range(0, n_steps, at_a_time)
+    return [like.new_empty(min(at_a_time, n_steps - start), *shape) for start in starts]
 
 
 def _by_step(room: list[Tensor], *index: slice) -> list[Tensor]:
@@ -168,7 +172,7 @@ class _Wavefront(Function):
             if on.stop == n_layers:
                 outputs_HFM[step - n_layers + 1] = xs_above[then][-1]
         if goes_back:
-            ctx.n_pieces = len(room[0])
+            ctx.ends = [0, *accumulate(map(len, room))]
             ctx.save_for_backward(weight_LGR, out_weight_LFh1, *(piece for pieces in room for piece in pieces))
         ctx.layout = layout
         return outputs_HFM
@@ -176,10 +180,9 @@ class _Wavefront(Function):
     @staticmethod
     def backward(ctx: Any, grad_HFM: Tensor) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():
-            raise RuntimeError("the scan of an LSTM has no second derivative: create_graph=True is not possible")
+            raise RuntimeError("the wavefront has no second derivative: create_graph=True is not possible")
         weight_LGR, out_weight_LFh1, *saved = ctx.saved_tensors
-        layout, n_pieces = ctx.layout, ctx.n_pieces
-        room = [saved[i * n_pieces : (i + 1) * n_pieces] for i in range(4)]
+        layout, room = ctx.layout, [saved[start:stop] for start, stop in pairwise(ctx.ends)]
         (n_rows, _, m), (n_layers, n_gates, size), n_hidden = grad_HFM.shape, weight_LGR.shape, weight_LGR.shape[1] // 4
         layers = slice(n_layers)
         zs, cs, tanh_cs = (_by_step(room[i], layers) for i in (0, 2, 3))
