@@ -29,9 +29,11 @@ from pofx.families.autoregressive.module import AutoregressiveModule
 from pofx.families.autoregressive.sampling import Canvas, Method, draw_images
 from reference_pixelcnn import PlainPixelCNN
 
-SIZES, BATCH, REPETITIONS = (16, 28, 48, 64), 64, 5
+BATCH = 64
+#: Sizes, and how often each is timed.
+REPETITIONS = {16: 7, 28: 7, 48: 3, 64: 3}
 #: Pixels of which the plain sampler's passes are timed.
-TIMED_PIXELS = 16
+TIMED_PIXELS = 4
 
 
 def main() -> None:
@@ -58,11 +60,11 @@ def fitted(arm: str, images: NDArray[np.uint8], minutes: float) -> Autoregressiv
 
 def costs(arm: str, module: AutoregressiveModule) -> None:
     reference = PlainPixelCNN(64, 7).eval() if arm == "pixelcnn" else None
-    for size in SIZES:
+    for size, repetitions in REPETITIONS.items():
         for n in (BATCH, 1):
             timings: dict[str, list[float]] = {}
             x = drawn(module, n, size, "auto")
-            for _ in range(REPETITIONS):
+            for _ in range(repetitions):
                 functions: dict[str, Callable[[], object]] = {
                     "forward": lambda x=x: module(x),
                     "cached": lambda n=n, size=size: drawn(module, n, size, "cached"),
@@ -88,7 +90,7 @@ def costs(arm: str, module: AutoregressiveModule) -> None:
                 full_passes = medians["reference_sample"] * size * size / TIMED_PIXELS
                 row["cached_over_reference_forward"] = round(medians["cached"] / medians["reference_forward"], 2)
                 row["reference_full_passes_over_auto"] = round(full_passes / medians["auto"], 1)
-            common.append_row("sampling", row | {"repetitions": REPETITIONS})
+            common.append_row("sampling", row | {"repetitions": repetitions})
 
 
 def ties(module: AutoregressiveModule) -> None:

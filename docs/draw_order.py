@@ -9,7 +9,6 @@ from svg import GREY, INK, MARGIN, ORANGE, Drawing
 
 from pofx.families.autoregressive.diagonal_bilstm import diagonal_plan
 from pofx.families.autoregressive.lstm_scan import Cell, ScanPlan
-from pofx.families.autoregressive.row_lstm import row_plan
 
 ORDER_HEIGHT, ORDER_WIDTH = 4, 6
 ORDER_READER: Cell = (2, 3)  # whose neighbours are shown; counted from 0
@@ -18,10 +17,11 @@ ORDER_READER: Cell = (2, 3)  # whose neighbours are shown; counted from 0
 def order() -> Drawing:
     """In which step each pixel of a recurrent layer is evaluated, and the skewed map of the diagonals."""
     cell, gap = 40, 60
-    cpu = torch.device("cpu")
-    by_row, _ = row_plan(ORDER_HEIGHT, ORDER_WIDTH, 1, cpu)
-    by_diagonal, _, _ = diagonal_plan(ORDER_HEIGHT, ORDER_WIDTH, cpu)
-    row_steps, diagonal_steps = _steps(by_row), _steps(by_diagonal)
+    by_diagonal, _, _ = diagonal_plan(ORDER_HEIGHT, ORDER_WIDTH, torch.device("cpu"))
+    row_steps = {(row, column): row + 1 for row in range(ORDER_HEIGHT) for column in range(ORDER_WIDTH)}
+    diagonal_steps = _steps(by_diagonal)
+    row, column = ORDER_READER
+    above = {(row - 1, column + d) for d in (-1, 0, 1)}
     side, height = cell * ORDER_WIDTH, cell * ORDER_HEIGHT
     drawing = Drawing(2 * MARGIN + 3 * side + 2 * gap, 0, "The order in which recurrent layers evaluate the pixels")
 
@@ -30,7 +30,7 @@ def order() -> Drawing:
 
     reads = _neighbours(by_diagonal, ORDER_READER)
     panels = (
-        ("Row LSTM", f"{len(by_row.steps)} steps, one a row", row_steps, _neighbours(by_row, ORDER_READER)),
+        ("Row LSTM", f"{ORDER_HEIGHT} steps, one a row", row_steps, above),
         ("Diagonal, from the left", f"{len(by_diagonal.steps)} steps, one a diagonal", diagonal_steps, reads),
         (
             "Diagonal, from the right",

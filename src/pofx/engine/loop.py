@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from pofx.engine.allocator import memory_is_kept
 from pofx.engine.checkpoint import CheckpointFolder
 from pofx.engine.devices import Machine, open_machine
 from pofx.engine.history import History
@@ -82,6 +83,7 @@ def train(
     _check(phases, data)
     machine = open_machine(options.device, options.precision)
     with ExitStack() as stack:
+        stack.enter_context(memory_is_kept())
         stack.enter_context(own_generators(machine.device))
         interrupt = stack.enter_context(InterruptFlag())
         line = stack.enter_context(ProgressLine(options.name, options.verbose and machine.is_first))

@@ -18,7 +18,8 @@ from recurrent_layers import (
 )
 from references import row_lstm
 
-from pofx.families.autoregressive.row_lstm import RowLSTM, row_plan
+from pofx.families.autoregressive import row_wavefront
+from pofx.families.autoregressive.row_lstm import RowLSTM, wavefront
 
 GROUPS = pytest.mark.parametrize("n_groups", [1, 3], ids=["gray", "rgb"])
 LABELS = pytest.mark.parametrize("n_classes", [0, 2], ids=["", "conditional"])
@@ -83,6 +84,70 @@ def test_every_parameter_learns(n_groups, n_classes):
     check_every_parameter_learns(make_layer(3, n_groups, n_classes), 6, n_classes, (3, 4))
 
 
+@pytest.mark.parametrize("size", [(5, 7), (2, 1), (1, 3)], ids=str)
+@KERNELS
+@LABELS
+@GROUPS
+def test_a_wavefront_is_one_layer_after_the_other(kernel, n_groups, n_classes, size):
+    """More layers than rows, and fewer; the derivatives too."""
+    generator = torch.Generator().manual_seed(0)
+    layers = [make_layer(kernel, n_groups, n_classes, seed=seed) for seed in range(4)]
+    h_NFHW = torch.randn(3, 6, *size, generator=generator, dtype=torch.float64, requires_grad=True)
+    y_NK = torch.eye(3, n_classes, dtype=torch.float64)
+    one_by_one = h_NFHW
+    for layer in layers:
+        one_by_one, _ = layer(one_by_one, None, y_NK)
+    together, _ = wavefront(layers, h_NFHW, None, y_NK)
+    torch.testing.assert_close(together, one_by_one, rtol=0, atol=1e-12)
+    weight = torch.randn(together.shape, generator=generator, dtype=torch.float64)
+    learned = [h_NFHW, *(parameter for layer in layers for parameter in layer.parameters())]
+    gradients = [torch.autograd.grad((out * weight).sum(), learned) for out in (together, one_by_one)]
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=0, atol=1e-12)
+    with torch.no_grad():
+        assert torch.equal(wavefront(layers, h_NFHW, None, y_NK)[0], together)
+
+
+@pytest.mark.parametrize(("gradients", "steps"), [(True, 11 + 3 - 1 + 1), (False, 2)])
+def test_only_the_way_back_keeps_all_steps(gradients, steps, monkeypatch):
+    asked = []
+    room = row_wavefront._room
+    monkeypatch.setattr(row_wavefront, "_room", lambda n_steps, *rest: asked.append(n_steps) or room(n_steps, *rest))
+    with torch.set_grad_enabled(gradients):
+        wavefront([make_layer() for _ in range(3)], torch.zeros(1, 6, 11, 2).double(), None, torch.zeros(1, 0).double())
+    assert asked == 4 * [steps]
+
+
+def test_memory_in_pieces_changes_nothing(monkeypatch):
+    layers, h_NFHW = [make_layer(seed=seed) for seed in range(3)], torch.randn(2, 6, 5, 4, dtype=torch.float64)
+    parameters = [parameter for layer in layers for parameter in layer.parameters()]
+    outcomes = []
+    for piece in (2**24, 2**12, 1):
+        monkeypatch.setattr(row_wavefront, "PIECE", piece)
+        out, _ = wavefront(layers, h_NFHW, None, h_NFHW.new_zeros(2, 0))
+        outcomes.append([out, *torch.autograd.grad(out.square().sum(), parameters)])
+    assert all(map(torch.equal, outcomes[0], outcomes[1]))
+    assert all(map(torch.equal, outcomes[0], outcomes[2]))
+
+
+def test_other_layers_are_refused():
+    with pytest.raises(TypeError, match="Conv2d is none"):
+        wavefront([torch.nn.Conv2d(6, 6, 1)], torch.zeros(1, 6, 2, 2), None, torch.zeros(1, 0))
+
+
+def test_no_layers_change_nothing():
+    h_NFHW = torch.randn(2, 6, 3, 3)
+    assert wavefront([], h_NFHW, None, h_NFHW.new_zeros(2, 0))[0] is h_NFHW
+
+
+def test_the_way_back_can_be_repeated_and_has_no_derivative():
+    layer, h_NFHW = make_layer(), torch.randn(2, 6, 3, 3, dtype=torch.float64, requires_grad=True)
+    out, _ = layer(h_NFHW, None, h_NFHW.new_zeros(2, 0))
+    first, second = (torch.autograd.grad(out.sum(), h_NFHW, retain_graph=True)[0] for _ in range(2))
+    assert torch.equal(first, second)
+    with pytest.raises(RuntimeError, match="no second derivative"):
+        torch.autograd.grad(out.sum(), h_NFHW, create_graph=True)
+
+
 def test_precisions():
     check_dtypes(make_layer(), 6)
 
@@ -92,7 +157,6 @@ def test_memory_layouts():
 
 
 def test_sampling_before_training():
-    row_plan.cache_clear()
     check_inference_first(make_layer(), 6)
 
 

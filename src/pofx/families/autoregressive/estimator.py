@@ -17,9 +17,9 @@ from pofx.distributions.pixels import PixelLaw
 from pofx.families.autoregressive.diagonal_bilstm import DiagonalBiLSTM
 from pofx.families.autoregressive.masks import rounded_up
 from pofx.families.autoregressive.model import AutoregressiveModel
-from pofx.families.autoregressive.module import AutoregressiveModule
+from pofx.families.autoregressive.module import AutoregressiveModule, one_after_the_other
 from pofx.families.autoregressive.pixelcnn import GatedLayer, ResidualBlock
-from pofx.families.autoregressive.row_lstm import RowLSTM
+from pofx.families.autoregressive.row_lstm import RowLSTM, wavefront
 
 #: Of the gated layers, in turn: all of a context that doubles from layer to layer is seen.
 DILATIONS = (1, 2, 4)
@@ -238,13 +238,21 @@ class PixelRNN(AutoregressiveModel):
     def _network(self, law: PixelLaw, n_groups: int, n_classes: int) -> AutoregressiveModule:
         n_features = 2 * _rounded(self, "n_hidden", n_groups)
 
+        by_rows = self.cell == "row_lstm"
+
         def layer(number: int) -> nn.Module:
-            if self.cell == "row_lstm":
+            if by_rows:
                 return RowLSTM(n_features, ROW_LSTM_KERNEL, n_groups, n_classes)
             return DiagonalBiLSTM(n_features, n_groups, n_classes)
 
         return AutoregressiveModule(
-            law, n_classes, n_features=n_features, n_layers=self.n_layers, make_layer=layer, two_stacks=False
+            law,
+            n_classes,
+            n_features=n_features,
+            n_layers=self.n_layers,
+            make_layer=layer,
+            two_stacks=False,
+            run_layers=wavefront if by_rows else one_after_the_other,
         )
 
 

@@ -11,9 +11,9 @@ operations for the gates. Automatic differentiation would record each of them an
 way back is a product for each tap and four operations; all that does not depend on the order of the steps is done for
 all cells at once, before (the derivatives of the gates) or after (the sums over cells that the weights get).
 
-Shapes: D directions (scans side by side; the axis may be absent), I inputs, h hidden features, G = 4h gates in the
-order o, f, i, g, K taps, M cells in the order of the steps, S slots for states, N images. The images come last in
-memory, so that a step is a block of columns of a matrix: M and S stand for M * N and S * N numbers.
+Shapes: D directions (scans side by side), I inputs, h hidden features, G = 4h gates in the order o, f, i, g, K taps, M
+cells in the order of the steps, S slots for states, N images. The images come last in memory, so that a step is a block
+of columns of a matrix: M and S stand for M * N and S * N numbers.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def lstm_scan(
         input_weights_DGI, state_weights_KDGh: from the inputs, and from the neighbours' hidden states, to the gates.
         h0_Dh, c0_Dh: the state of all cells that are given.
 
-    The axis D may be absent everywhere. All tensors have one dtype. There is no second derivative.
+    All tensors have one dtype. There is no second derivative.
 
     Raises:
         RuntimeError: in the backward pass, if it is to be differentiated itself (create_graph=True).
@@ -186,9 +186,8 @@ class _LSTMScan(Function):
         plan: ScanPlan,
     ) -> Tensor:
         n = given_DGN.shape[-1]
-        multiply_add_ = _multiply_add_(given_DGN.ndim)
-        gates_DGM = given_DGN.repeat(*[1] * (given_DGN.ndim - 1), len(plan.cells))
-        multiply_add_(gates_DGM, input_weights_DGI, inputs_DIM)
+        gates_DGM = given_DGN.repeat(1, 1, len(plan.cells))
+        gates_DGM.baddbmm_(input_weights_DGI, inputs_DIM)
         o_DhM = gates_DGM[..., : h0_Dh.shape[-1], :]
         kept_DhM, tanh_DhM = (torch.empty_like(o_DhM, memory_format=torch.contiguous_format) for _ in range(2))
         h_DhS, c_DhS = (_states(start_Dh, plan, n) for start_Dh in (h0_Dh, c0_Dh))
@@ -203,7 +202,7 @@ class _LSTMScan(Function):
         ]
         for t in range(len(plan.steps)):
             for readers, weight, read in taps:
-                multiply_add_(readers[t], weight, read[t])
+                readers[t].baddbmm_(weight, read[t])
             activate_(parts[t], before[t], kept[t], c[t], tanh_c[t], h[t])
         ctx.save_for_backward(inputs_DIM, input_weights_DGI, state_weights_KDGh, gates_DGM, kept_DhM, tanh_DhM, h_DhS)
         ctx.plan, ctx.n = plan, n
@@ -215,7 +214,6 @@ class _LSTMScan(Function):
             raise RuntimeError("the scan of an LSTM has no second derivative: create_graph=True is not possible")
         inputs_DIM, input_weights_DGI, state_weights_KDGh, gates_DGM, kept_DhM, tanh_DhM, h_DhS = ctx.saved_tensors
         plan, n = ctx.plan, ctx.n
-        multiply_add_ = _multiply_add_(gates_DGM.ndim)
         _, o, f, i, g = gate_parts(gates_DGM)
 
         # What the derivatives by c (along h alone) and by the gates' sums will be multiplied with.
@@ -246,7 +244,7 @@ class _LSTMScan(Function):
             along_c[t].mul_(grad_c_1[t])
             torch.mul(grad_c[t], forget[t], out=sending[t])
             for read, weight, readers in taps:
-                multiply_add_(read[t], weight, readers[t])
+                read[t].baddbmm_(weight, readers[t])
 
         read_DhKM = h_DhS.unflatten(-1, (-1, n)).index_select(-2, plan.sources.flatten()).flatten(-2)
         n_taps = len(plan.sources)
@@ -262,11 +260,6 @@ class _LSTMScan(Function):
             *at_start,
             None,
         )
-
-
-def _multiply_add_(ndim: int) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    """sum += a b, for one direction or several."""
-    return torch.Tensor.addmm_ if ndim == 2 else torch.Tensor.baddbmm_
 
 
 def _states(start_Dh: Tensor, plan: ScanPlan, n: int) -> Tensor:

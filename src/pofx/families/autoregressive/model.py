@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -31,6 +30,7 @@ from pofx.engine.phase import Phase
 from pofx.engine.randomness import draw_seed
 from pofx.families.autoregressive import chain_rule
 from pofx.families.autoregressive.completion import complete_images, leading
+from pofx.families.autoregressive.known import known_like
 from pofx.families.autoregressive.module import AutoregressiveModule, colour_groups_of
 from pofx.families.autoregressive.sampling import METHODS, Canvas, Method, draw_images
 from pofx.families.autoregressive.training import (
@@ -249,7 +249,7 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Den
             check_array(X, estimator=self)  # says so, as everywhere
         table: Any = X
         X = np.asarray(X)
-        known = self._checked_mask(mask, X.shape)
+        known = known_like(mask, X.shape, self.spec_.shape_HWC)
         filler = self.image_format_.images(
             np.zeros((1, *self.spec_.shape_CHW), dtype=np.int64), np.random.default_rng(0)
         )
@@ -283,22 +283,6 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Den
                 drawn.append(completed_NCHW.cpu().numpy())
         images = self._as_images(np.concatenate(drawn), np.random.default_rng([seed, 0]))
         return np.where(known, X, images.reshape(X.shape)).astype(images.dtype)
-
-    def _checked_mask(self, mask: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-        """The mask in the shape of X."""
-        known = np.asarray(mask)
-        if known.dtype != bool:
-            raise ValueError(f"mask must hold truth values, True where X is known, not {known.dtype}")
-        if known.shape in (shape, shape[1:]):
-            return np.broadcast_to(known, shape)
-        if len(shape) in (2, 4) and math.prod(shape[1:]) == self.spec_.n_dims:  # rows, or images with channels
-            height, width, channels = self.spec_.shape_HWC
-            for front in ((), shape[:1]):
-                if known.shape == (*front, height, width):
-                    known = known[..., None]  # the same for all colours
-                if known.shape in ((*front, height, width, 1), (*front, height, width, channels)):
-                    return np.broadcast_to(known, (shape[0], height, width, channels)).reshape(shape)
-        raise ValueError(f"mask has the shape {known.shape}; X holds images of shape {shape[1:]}")
 
     # ---- features ---------------------------------------------------------------------------------------------------
 

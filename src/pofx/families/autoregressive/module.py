@@ -5,7 +5,9 @@ Shapes: x_NCHW levels, u_NCHW the same scaled to [-1, 1], h_NFHW features, param
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +22,17 @@ INPUT_KERNEL = 7
 
 MakeLayer = Callable[[int], nn.Module]
 """From a layer's number to the layer."""
+
+RunLayers = Callable[[Iterable[nn.Module], Tensor, Any, Tensor], tuple[Tensor, Tensor | None]]
+"""From layers, h, above and y_NK to h and above."""
+
+
+def one_after_the_other(
+    layers: Iterable[nn.Module], h_NFHW: Tensor, above: Tensor | None, y_NK: Tensor
+) -> tuple[Tensor, Tensor | None]:
+    for layer in layers:
+        h_NFHW, above = layer(h_NFHW, above, y_NK)
+    return h_NFHW, above
 
 
 class InputLayer(nn.Module):
@@ -78,6 +91,7 @@ class AutoregressiveModule(nn.Module):
         n_features: F, a multiple of the number of groups.
         make_layer: makes the residual layers; each maps (h, above, y_NK) to (h, above) and has a companion (`rows`).
         two_stacks: whether the layers have a vertical stack.
+        run_layers: evaluates several layers, as one after the other would, but perhaps quicker.
     """
 
     def __init__(
@@ -89,9 +103,11 @@ class AutoregressiveModule(nn.Module):
         n_layers: int,
         make_layer: MakeLayer,
         two_stacks: bool,
+        run_layers: RunLayers = one_after_the_other,
     ) -> None:
         super().__init__()
         assert law.levels is not None
+        self.run_layers = run_layers
         self.law, self.levels, self.n_classes, self.n_features = law, law.levels, n_classes, n_features
         self.n_groups = colour_groups_of(law)
         self.n_outputs_a_pixel = law.n_parameters
@@ -116,9 +132,7 @@ class AutoregressiveModule(nn.Module):
         """The features after so many layers, and those of the vertical stack if there is one; NFHW."""
         y_NK = self.one_hot(codes, len(x_NCHW))
         h_NFHW, above = self.input(self.scaled(x_NCHW))
-        for layer in self.layers[:n_layers]:
-            h_NFHW, above = layer(h_NFHW, above, y_NK)
-        return h_NFHW, above
+        return self.run_layers(self.layers[:n_layers], h_NFHW, above, y_NK)
 
     def rows(self, n: int, width: int, codes: Tensor | None) -> NetworkRows:
         """The companion that draws n images row by row."""
@@ -126,7 +140,7 @@ class AutoregressiveModule(nn.Module):
 
     def scaled(self, x: Tensor) -> Tensor:
         """Levels 0..K-1 -> [-1, 1]."""
-        return x.to(self.dtype) * (2 / (self.levels - 1)) - 1
+        return scaled(x, self.levels, self.dtype)
 
     def one_hot(self, codes: Tensor | None, n: int) -> Tensor:
         """Class codes (n,) -> (n, n_classes); no columns in an unconditional model."""
@@ -152,7 +166,9 @@ class NetworkRows:
 
     def __init__(self, module: AutoregressiveModule, n: int, width: int, codes: Tensor | None) -> None:
         y_NK = module.one_hot(codes, n)
-        self.scaled, self.sees_own_colours = module.scaled, module.n_groups > 1
+        # The module's own method would look for its dtype among all parameters, at every pixel.
+        self.scaled = partial(scaled, levels=module.levels, dtype=module.dtype)
+        self.sees_own_colours = module.n_groups > 1
         self.input = InputRows(module.input, n, width)
         self.layers: list[LayerRows] = [layer.rows(n, width, y_NK) for layer in module.layers]  # type: ignore[operator]
         self.head = [ConvolutionRows(layer, n, width) for layer in module.head]  # type: ignore[arg-type]
@@ -201,6 +217,11 @@ class NetworkRows:
         self.input.select(index)
         for layer in self.layers:
             layer.select(index)
+
+
+def scaled(x: Tensor, levels: int, dtype: torch.dtype) -> Tensor:
+    """Levels 0..levels-1 -> [-1, 1]."""
+    return x.to(dtype) * (2 / (levels - 1)) - 1
 
 
 def colour_groups_of(law: PixelLaw) -> int:

@@ -8,20 +8,21 @@ above, without a mask, as everything there comes before. What a pixel sees gets 
 up: a triangle, and what lies beyond its sides is a blind spot.
 
 Source: van den Oord, Kalchbrenner, Kavukcuoglu 2016, arXiv 1601.06759, sections 3.1, 3.3 and 3.4.
-Shapes: F = 2h features in and out, G = 4h gates in the order o, f, i, g, K labels (0 columns without), N images, M
-pixels. Inside, the images come last in memory.
+Shapes: F = 2h features in and out, G = 4h gates in the order o, f, i, g, K labels (0 columns without), N images, H
+rows, M numbers of a row, one for each pixel and image; R and E as in `row_wavefront`. Inside, the images come last in
+memory.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
-from pofx.families.autoregressive.gathering import Gathering
-from pofx.families.autoregressive.lstm_scan import ScanPlan, activate_, gate_parts, lstm_scan, scan_plan
+from pofx.families.autoregressive.lstm_scan import activate_, gate_parts
 from pofx.families.autoregressive.masks import MaskedConv2d, colour_groups
+from pofx.families.autoregressive.row_wavefront import row_wavefront
 from pofx.families.autoregressive.rows import LayerRows
 
 
@@ -49,24 +50,7 @@ class RowLSTM(nn.Module):
         self.label = nn.Linear(n_classes, 4 * width, bias=False) if n_classes else None
 
     def forward(self, h_NFHW: Tensor, above: None, y_NK: Tensor) -> tuple[Tensor, None]:
-        n, _, height, width = h_NFHW.shape
-        with torch.autocast(h_NFHW.device.type, enabled=False):
-            # The layer before has left it so; a copy is made of other layouts only.
-            h_FMN = h_NFHW.to(self.h0.dtype).permute(1, 2, 3, 0).contiguous().flatten(1, 2)
-            reach = self.input_to_state.reach
-            plan, windows = row_plan(height, width, reach, h_NFHW.device)
-            states_hS = lstm_scan(
-                windows(h_FMN).view(-1, h_FMN[0].numel()),
-                self.given(y_NK),
-                self.input_to_state.masked_weight().flatten(1),
-                self.state_to_state[[tap + reach for tap in _taps(reach)]],
-                self.h0,
-                self.c0,
-                plan,
-            )
-            inner_hM = states_hS[:, width * n : (width + height * width) * n]  # after the first row's, before the zeros
-            out_FM = torch.addmm(h_FMN.flatten(1), self.out_weight(), inner_hM).add_(self.out_bias()[:, None])
-            return out_FM.view(-1, height, width, n).permute(3, 0, 1, 2), None
+        return wavefront([self], h_NFHW, None, y_NK)
 
     def window_weight(self) -> Tensor:
         """Input-to-state, masked, for a window of columns from left to right and the features of each; G (r+1)F."""
@@ -75,6 +59,18 @@ class RowLSTM(nn.Module):
     def above_weight(self) -> Tensor:
         """State-to-state, for a window of columns of the row above from left to right; G kh."""
         return self.state_to_state.transpose(0, 1).flatten(1)
+
+    def gates_weight(self) -> Tensor:
+        """From all that the gates look at to the gates, in the order of `row_wavefront`; G R."""
+        reach = self.input_to_state.reach
+        # Both from the pixel's own column to the left.
+        features = self.input_to_state.masked_weight()[:, :, 0].flip(2).unbind(2)
+        above = self.state_to_state[: reach + 1].flip(0).unbind(0)
+        to_the_right = self.state_to_state[reach + 1 :].unbind(0)
+        assert self.input_to_state.bias is not None
+        given = [self.input_to_state.bias[:, None]] + ([] if self.label is None else [self.label.weight])
+        to_the_left = [part for pair in zip(features[1:], above[1:], strict=True) for part in pair]
+        return torch.cat([features[0], above[0], *given, *to_the_left, *to_the_right], 1)
 
     def given(self, y_NK: Tensor) -> Tensor:
         """What the gates get from elsewhere: the bias and the label; GN."""
@@ -96,23 +92,33 @@ class RowLSTM(nn.Module):
         return RowLSTMRows(self, n, width, y_NK)
 
 
-def _taps(reach: int) -> list[int]:
-    """How far to the right of a cell its neighbours above lie; the one straight above first, as every cell has it."""
-    return [0, *(sign * d for d in range(1, reach + 1) for sign in (-1, 1))]
+def wavefront(layers: Iterable[nn.Module], h_NFHW: Tensor, above: None, y_NK: Tensor) -> tuple[Tensor, None]:
+    """What Row LSTM layers one above the other give, each with the same number of features, quicker than one by one.
 
-
-@lru_cache(maxsize=64)
-def row_plan(height: int, width: int, reach: int, device: torch.device) -> tuple[ScanPlan, Gathering]:
-    """A row a step; and from an image to the windows of columns up to each pixel's own."""
-    groups = [[(row, column) for column in range(width)] for row in range(-1, height)]
-    plan = scan_plan(groups, lambda cell: cell[0] < 0, [(-1, tap) for tap in _taps(reach)], device)
-    windows = [
-        row * width + column - d if column >= d else -1
-        for d in range(reach, -1, -1)
-        for row in range(height)
-        for column in range(width)
-    ]
-    return plan, Gathering([windows], height * width, device)
+    Raises:
+        TypeError: a layer that is no `RowLSTM`.
+    """
+    stack: list[RowLSTM] = []
+    for layer in layers:
+        if not isinstance(layer, RowLSTM):
+            raise TypeError(f"a wavefront is made of Row LSTM layers, and {type(layer).__name__} is none")
+        stack.append(layer)
+    if not stack:
+        return h_NFHW, None
+    n, *_, width = h_NFHW.shape
+    with torch.autocast(h_NFHW.device.type, enabled=False):
+        h_HFM = h_NFHW.to(stack[0].h0.dtype).permute(2, 1, 3, 0).flatten(2)
+        given_EN = torch.cat([y_NK.new_ones(1, n), y_NK.T])
+        out_HFM = row_wavefront(
+            h_HFM,
+            given_EN.repeat(1, width),
+            torch.stack([layer.gates_weight() for layer in stack]),
+            torch.stack([torch.cat([layer.out_weight(), layer.out_bias()[:, None]], 1) for layer in stack]),
+            torch.stack([layer.h0 for layer in stack]),
+            torch.stack([layer.c0 for layer in stack]),
+            n,
+        )
+    return out_HFM.unflatten(2, (width, n)).permute(3, 1, 0, 2), None
 
 
 class RowLSTMRows(LayerRows):

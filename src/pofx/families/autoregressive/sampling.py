@@ -15,8 +15,9 @@ tie may fall to the other side, rarely.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Literal
 
 import torch
@@ -121,12 +122,18 @@ class _Row:
         """Draw one pixel after the other; the parameters of the row, NP1W."""
         parameters = []
         x_NWC = self.x_NCW.transpose(1, 2)
-        for column in range(x_NWC.shape[1]):
+        # Found once: slicing for every pixel anew would take longer than drawing it.
+        columns = [
+            *zip(*(_columns(part) for part in (self.noise_NQ1W, self.given_NC1W, self.known_NC1W)), strict=False)
+        ]
+        for column, (x_NC, here) in enumerate(zip(x_NWC.unbind(1), columns, strict=True)):
             for group in range(self.n_groups):
                 parameters_NP11 = rows.pixel(x_NWC, column)[:, :, None, None]
-                drawn_NC = self._drawn(parameters_NP11, slice(column, column + 1), None)[:, :, 0]
-                colours = slice(None) if self.n_groups == 1 else group
-                x_NWC[:, column, colours] = drawn_NC[:, colours]
+                drawn_NC = self.law.draw(parameters_NP11, *here)[:, :, 0, 0]
+                if self.n_groups == 1:
+                    x_NC.copy_(drawn_NC)
+                else:
+                    x_NC[:, group] = drawn_NC[:, group]
             parameters.append(parameters_NP11)
         return torch.cat(parameters, 3)
 
@@ -166,6 +173,11 @@ class _Row:
         )
         assert noise is not None
         return self.law.draw(parameters_NP1W, noise, given, known)[:, :, 0]
+
+
+def _columns(part: Tensor | None) -> Iterable[Tensor | None]:
+    """Each column of a row by itself; of nothing, nothing without end."""
+    return repeat(None) if part is None else part.split(1, -1)
 
 
 def _draw_naively(module: AutoregressiveModule, canvas: Canvas, progress: Callable[[int, int], None]) -> Tensor:
