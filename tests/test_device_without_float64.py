@@ -18,7 +18,6 @@ import pofx
 from pofx.distributions.numerics import from_double, in_double
 from pofx.families.autoregressive import completion
 from pofx.families.variational import bounds
-from pofx.families.variational.certification import bidirectional_monte_carlo
 
 MPS = torch.device("mps:0")
 
@@ -158,27 +157,3 @@ def test_importance_weights_on_the_device(mode):
     with mode, NoFloat64(), NotLinked():
         bound_N = bounds.importance_weighted_bound(lambda z_SNL: z_SNL.sum(2), mean_NL, mean_NL, 4)
     assert bound_N.dtype == torch.float64
-
-
-def test_annealing_on_the_device(mode):
-    """Both directions: weights and Metropolis' test in float64 on the CPU, chains on the device."""
-    mean_NL = on_mps(mode, 5, 2)
-
-    class Noise:
-        def normal(self, n):
-            return on_mps(mode, n, 5, 2)
-
-        def uniform(self, n):
-            return on_mps(mode, n, 5)
-
-        def exponential(self, n):
-            return mode.from_tensor(torch.ones(n, 5, dtype=torch.float64))
-
-    with mode, NoFloat64(), NotLinked():
-        result = bidirectional_monte_carlo(
-            lambda z_SNL: z_SNL.sum(2), mean_NL, mean_NL, mean_NL, n_samples=3, n_temperatures=3, n_leapfrog=2,
-            noise=Noise(), pilot_noise=Noise(),
-        )  # fmt: skip
-        lower_N, upper_N = result.lower(), result.upper()
-    for bound_N in (lower_N, upper_N):
-        assert (bound_N.device.type, bound_N.dtype) == ("cpu", torch.float64)

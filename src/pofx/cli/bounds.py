@@ -57,7 +57,7 @@ def bounds(
     index, the bound in nats, its standard error over the draws of this run, and what kind of bound it is. All are lower
     bounds on average over their draws; `pofx certify` tells how tight ais is.
 
-    Example: `pofx bounds digits.pofx digits --method iw --n-samples 5000 -o bounds.csv`
+    Example: `pofx bounds digits.pofx digits -o bounds.csv`
 
     Example: `pofx bounds digits.pofx digits --method ais -n 50`
     """

@@ -87,7 +87,7 @@ class PixelLaw(ABC):
         Raises ValueError where a shape does not fit the law.
         """
         flat_MPHW = self._checked_parameters(parameters_SNPHW.flatten(0, 1))
-        self._checked_values(flat_MPHW[: len(x_NCHW)], x_NCHW)
+        self._checked_values(flat_MPHW[: parameters_SNPHW.shape[1]], x_NCHW)
         return self._log_likelihood(flat_MPHW.unflatten(0, parameters_SNPHW.shape[:2]), x_NCHW.to(flat_MPHW.dtype))
 
     def _log_likelihood(self, parameters_SNPHW: Tensor, x_NCHW: Tensor) -> Tensor:

@@ -199,7 +199,7 @@ def test_a_density_is_in_the_unit_of_the_data(linear):
     model, law, X = linear
     grid = model.image_format_.grid
     truth = law.log_prob(grid.scaled(X)) - 6 * math.log(grid.scale)
-    annealed = model.log_prob_bounds(X, method="ais", n_samples=8, n_temperatures=30, n_leapfrog=3)
+    annealed = model.log_prob_bounds(X, method="ais", n_samples=16, n_temperatures=60, n_leapfrog=3)
     assert annealed.lower.mean() == pytest.approx(truth.mean(), abs=0.03)
     elbo = model.log_prob_bounds(X, method="elbo", n_samples=4000)
     # KL(q || p(z|x)) of two dimensions of half the variance.
