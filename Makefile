@@ -25,6 +25,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/pip install -q -e ".[bench]"
 	for arm in trainer likelihood; do $(BIN)/python benchmarks/training.py --arm $$arm || exit 1; done
+	$(BIN)/python benchmarks/bounds.py
 	for arm in baselines mlp convolutional; do $(BIN)/python benchmarks/variational.py binarized_mnist --arm $$arm || exit 1; done
 	for arm in baselines convolutional; do $(BIN)/python benchmarks/variational.py mnist --arm $$arm || exit 1; done
 	$(BIN)/python benchmarks/recurrent_training.py

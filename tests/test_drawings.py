@@ -12,6 +12,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 sys.path.insert(0, str(DOCS))
 
 import draw_autoregressive as drawn  # noqa: E402
+import draw_editing  # noqa: E402
 import measured_autoregressive as measured  # noqa: E402
 from svg import Drawing  # noqa: E402
 
@@ -21,6 +22,19 @@ AGAIN = "run: python docs/draw_autoregressive.py"
 @pytest.mark.parametrize("name", drawn.DRAWINGS)
 def test_a_picture_is_what_the_code_draws_today(name):
     assert (DOCS / "pictures" / f"{name}.svg").read_text() == str(drawn.DRAWINGS[name]()), AGAIN
+
+
+@pytest.mark.parametrize("name", draw_editing.DRAWINGS)
+def test_a_picture_of_latents_is_what_the_code_draws_today(name):
+    assert (DOCS / "pictures" / f"{name}.svg").read_text() == str(draw_editing.DRAWINGS[name]()), (
+        "run: python docs/draw_editing.py"
+    )
+
+
+def test_the_page_on_editing_shows_the_pictures_of_the_demo():
+    page = (DOCS / "editing.md").read_text()
+    for name in draw_editing.PHOTOGRAPHED:
+        assert f"pictures/digits_{name}.png" in page
 
 
 def test_the_reach_in_the_page_is_that_of_the_default_network():

@@ -17,6 +17,7 @@ PAGES = {
     "pixelcnn.md": "pofx.families.autoregressive",
     "pixelrnn.md": "pofx.families.autoregressive",
     "vae.md": "pofx.families.variational",
+    "bounds.md": "pofx.families.variational",
 }
 TABLES = {"pixelcnn.md": pofx.PixelCNN, "pixelrnn.md": pofx.PixelRNN}
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pofx._version import __version__
 
 if TYPE_CHECKING:
+    from pofx.applications.editing import LatentEditor
     from pofx.base import GenerativeModel, load
     from pofx.data.images import ImageSpec
     from pofx.data.sources import load_source
@@ -36,6 +37,7 @@ _PUBLIC = {
     "VAE": "pofx.families.variational.estimator",
     "GenerativeModel": "pofx.base",
     "DensityModel": "pofx.density",
+    "LatentEditor": "pofx.applications.editing",
     "load": "pofx.base",
     "load_source": "pofx.data.sources",
     "ImageSpec": "pofx.data.images",
@@ -50,6 +52,7 @@ __all__ = [
     "DensityModel",
     "GenerativeModel",
     "ImageSpec",
+    "LatentEditor",
     "ModelFileError",
     "PixelCNN",
     "PixelRNN",

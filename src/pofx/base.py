@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeVar
@@ -30,7 +31,7 @@ from pofx.engine.counting import CountedWork
 from pofx.engine.devices import full_float32, resolve_device
 from pofx.engine.loop import TrainingResult, train
 from pofx.engine.options import TrainingOptions
-from pofx.engine.phase import Phase
+from pofx.engine.phase import HeldOutScore, Phase
 from pofx.engine.randomness import draw_seed
 from pofx.files.model_file import ModelFileError
 from pofx.saving import data_fingerprint, load_estimator, provenance_of, run_fingerprint, save_estimator
@@ -115,8 +116,8 @@ class GenerativeModel(BaseEstimator, ABC):
         """The players of the training and their losses."""
 
     @abstractmethod
-    def _validation_score(self, module: nn.Module, reader: ImageReader) -> float:
-        """The score of held-out images that training maximises; deterministic."""
+    def _validation_score(self, module: nn.Module, reader: ImageReader) -> float | HeldOutScore:
+        """The score of held-out images that training maximises, alone or with what else to record; deterministic."""
 
     @abstractmethod
     def _draw(self, n: int, codes: Tensor | None, generator: torch.Generator) -> Tensor:
@@ -197,10 +198,13 @@ class GenerativeModel(BaseEstimator, ABC):
             module = self._build_module(self.image_format_, n_classes).to(self._dtype_to_fit)
         unit = 0.0 if held_out is None else self._score_unit(held_out)
 
-        def held_out_score() -> float:
+        def held_out_score() -> float | HeldOutScore:
             assert held_out is not None
             with full_float32():
-                return self._validation_score(module, held_out) + unit
+                found = self._validation_score(module, held_out)
+            if isinstance(found, HeldOutScore):
+                return replace(found, score=found.score + unit)
+            return found + unit
 
         options = TrainingOptions(
             max_epochs=self.max_epochs,

@@ -1,5 +1,7 @@
 """``pofx info``."""
 
+import re
+
 from cli_runs import write_pictures
 
 from pofx.cli import main
@@ -13,7 +15,10 @@ def test_it_tells_where_a_model_comes_from(model_path, capsys):
     assert facts["images"] == "8 x 8, 17 levels"
     assert facts["source"] == "digits"
     assert "latent_dim=3" in facts["parameters that are not the defaults"]
-    assert {"data fingerprint", "seed", "latent dimensions in use"} <= set(facts)
+    assert {"data fingerprint", "seed", "latent dimensions in use", "active units"} <= set(facts)
+    divergences = [float(value) for value in facts["KL of the dimensions in nats"].split(", ")]
+    assert divergences == sorted(divergences, reverse=True) and len(divergences) == 3
+    assert re.match(r"[0-3] of 3 \(", facts["active units"])
 
 
 def test_it_tells_what_a_packed_file_holds(pets, tmp_path, capsys):
@@ -39,6 +44,13 @@ def test_it_tells_what_a_packed_file_holds(pets, tmp_path, capsys):
     assert "Left out: 1 file" in lines and any("dog/d.png" in line for line in lines)
     assert main(["info", str(path), "--config"]) == 1
     assert "is no model" in capsys.readouterr().err
+
+
+def test_of_many_dimensions_those_that_say_most_are_listed():
+    from pofx.cli.info import _sorted_numbers
+
+    assert _sorted_numbers([0.5, 2.0, 0.001]) == "2.00, 0.50, 0.00"
+    assert _sorted_numbers([index / 10 for index in range(20)]).endswith("0.50, 0.40 and 4 of at most 0.30")
 
 
 def test_many_classes_are_not_all_listed():

@@ -53,7 +53,7 @@ def test_commands_and_options_of_the_guide_exist():
     for arguments, _ in commands():
         app = full_app() if arguments[0] == "fit" else build_app()
         app.parse_args(arguments, print_error=False, exit_on_error=False)
-    table = re.findall(r"^\| `pofx (\w+)", GUIDE, flags=re.MULTILINE)
+    table = re.findall(r"^\| `pofx ([\w-]+)", GUIDE, flags=re.MULTILINE)
     assert table == list(COMMANDS)
     app = full_app()
     known = {COMPLETION, "--help", "--traceback"}

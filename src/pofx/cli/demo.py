@@ -31,14 +31,15 @@ def demo(
     """Fit two models to handwritten digits and write pictures of what they learned.
 
     The images are scikit-learn's: 1,797 digits of 8 x 8 pixels in 17 shades of gray, of which one in five is set aside
-    to measure with. A VAE learns a lower bound on log p(x) and features; a PixelCNN learns log p(x) itself, and
-    completes images.
+    to measure with. A VAE learns a lower bound on log p(x), and features along which digits are changed; a PixelCNN
+    learns log p(x) itself, and completes images.
 
     Example: `pofx demo -o out/demo`
     """
     from sklearn.model_selection import train_test_split
 
     import pofx
+    from pofx.cli.demo_latents import latent_pages
     from pofx.cli.demo_pictures import pixelcnn_pages, vae_pages
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_density_table, print_feature_table
@@ -65,7 +66,8 @@ def demo(
     print_feature_table(console, feature_table(vae, train, train_labels, test, test_labels))
 
     console.print("\nPictures:")
-    for name, page in (vae_pages(vae, test) | pixelcnn_pages(pixelcnn, test)).items():
+    of_latents = latent_pages(vae, train, train_labels, test, test_labels)
+    for name, page in (vae_pages(vae, test) | of_latents | pixelcnn_pages(pixelcnn, test)).items():
         console.print(f"  {save_png(page, output / f'{name}.png')}", soft_wrap=True)
     console.print("Models:")
     info = shlex.join(["pofx", "info", str(vae_path)])

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from rich.console import Console
 
     from pofx.base import GenerativeModel
 
 #: Classes that are listed by name, at most.
 LISTED_CLASSES = 20
+#: Latent dimensions whose divergences are listed, at most; those that say most come first.
+LISTED_DIMENSIONS = 16
 
 
 def info(
@@ -60,6 +64,12 @@ def _model_facts(fitted: GenerativeModel) -> dict[str, object]:
     if hasattr(fitted, "latent_importance_"):
         active = int((fitted.latent_importance_ > 0.01).sum())
         facts["latent dimensions in use"] = f"{active} of {len(fitted.latent_importance_)} (KL above 0.01 nats)"
+        facts["KL of the dimensions in nats"] = _sorted_numbers(fitted.latent_importance_)
+    if hasattr(fitted, "latent_activity_"):
+        active = int((fitted.latent_activity_ > 0.01).sum())
+        facts["active units"] = (
+            f"{active} of {len(fitted.latent_activity_)} (their mean varies over images by over 0.01)"
+        )
     facts |= fitted.provenance_
     defaults = type(fitted)().get_params()
     facts["parameters that are not the defaults"] = (
@@ -101,6 +111,13 @@ def _print_facts(console: Console, facts: dict[str, object]) -> None:
     for name, value in facts.items():
         table.add_row(printable(name.replace("_", " ")), Text(printable(value)))
     console.print(table)
+
+
+def _sorted_numbers(values: NDArray[np.float64]) -> str:
+    ordered = sorted((float(value) for value in values), reverse=True)
+    rest = len(ordered) - LISTED_DIMENSIONS
+    shown = ", ".join(f"{value:.2f}" for value in ordered[:LISTED_DIMENSIONS])
+    return shown + (f" and {rest:,} of at most {ordered[LISTED_DIMENSIONS]:.2f}" if rest > 0 else "")
 
 
 def _listed(names: list[str]) -> str:

@@ -81,6 +81,22 @@ class PixelLaw(ABC):
         x_NCHW = self._checked_values(parameters_NPHW, x_NCHW)
         return self._conditional(parameters_NPHW, x_NCHW)(x_NCHW)
 
+    def log_likelihood(self, parameters_SNPHW: Tensor, x_NCHW: Tensor) -> Tensor:
+        """log p(x_n | parameters_sn), the sum of `log_prob` over sub-pixels, under S laws of each image; (S, N), nats.
+
+        Raises ValueError where a shape does not fit the law.
+        """
+        flat_MPHW = self._checked_parameters(parameters_SNPHW.flatten(0, 1))
+        self._checked_values(flat_MPHW[: parameters_SNPHW.shape[1]], x_NCHW)
+        return self._log_likelihood(flat_MPHW.unflatten(0, parameters_SNPHW.shape[:2]), x_NCHW.to(flat_MPHW.dtype))
+
+    def _log_likelihood(self, parameters_SNPHW: Tensor, x_NCHW: Tensor) -> Tensor:
+        """`log_likelihood`; a law may have a quicker way to it."""
+        n_laws, n = parameters_SNPHW.shape[:2]
+        x_MCHW = x_NCHW.expand(n_laws, *x_NCHW.shape).flatten(0, 1)
+        terms_MCHW = self._conditional(parameters_SNPHW.flatten(0, 1), x_MCHW)(x_MCHW)
+        return terms_MCHW.flatten(1).sum(dim=1).unflatten(0, (n_laws, n))
+
     def conditional(self, parameters_NPHW: Tensor, x_NCHW: Tensor) -> SubPixelLaw:
         """v_NCHW -> log p(X_c = v | x_<c), in nats: the value is free, the channels before it are those of x.
 

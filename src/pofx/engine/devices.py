@@ -151,6 +151,8 @@ class Machine:
         """Give every process the first one's tensors, in place."""
         if self.processes > 1:
             for tensor in tensors:
+                if not tensor.numel():
+                    continue
                 # Collectives want dense memory; expanded or transposed buffers are not.
                 dense = tensor.contiguous()
                 dist.broadcast(dense, src=0)

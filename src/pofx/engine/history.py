@@ -22,7 +22,8 @@ class History:
 
     Columns: ``epoch`` (from 1), ``step`` (steps made), the phases' loss terms as means over the epoch's images
     (``term``, or ``phase/term`` if there are several phases; ``loss`` is the total), ``learning_rate`` (of the last
-    step), ``held_out_score``, ``seconds`` (of the whole training so far) and ``images_per_second`` (of the steps).
+    step), ``held_out_score`` and what else was measured on held-out images, ``seconds`` (of the whole training so far)
+    and ``images_per_second`` (of the steps).
 
     Example:
         >>> history = History([{"epoch": 1.0, "loss": 2.5}])

@@ -16,7 +16,7 @@ from pofx.engine.history import History
 from pofx.engine.interrupt import InterruptFlag
 from pofx.engine.learner import Learner
 from pofx.engine.options import TrainingOptions
-from pofx.engine.phase import Phase, TrainingData
+from pofx.engine.phase import HeldOutScore, Phase, TrainingData
 from pofx.engine.progress import ProgressLine
 from pofx.engine.randomness import own_generators
 from pofx.engine.run import Run, StopReason
@@ -50,7 +50,7 @@ def train(
     phases: Sequence[Phase],
     data: TrainingData,
     options: TrainingOptions,
-    held_out_score: Callable[[], float] | None = None,
+    held_out_score: Callable[[], float | HeldOutScore] | None = None,
     fingerprint: str = "",
 ) -> TrainingResult:
     """Train ``module``, in place, until one of the limits in ``options`` is reached.
@@ -68,7 +68,8 @@ def train(
         data: the training images.
         options: how long and how.
         held_out_score: called after every epoch with the averaged weights in the module, in eval mode and without
-            gradients; higher is better. With ``max_minutes`` it is also called once before, to learn what it takes.
+            gradients; higher is better. A `HeldOutScore` carries further columns of the history. With ``max_minutes``
+            it is also called once before, to learn what it takes.
         fingerprint: of the data and the model, so that a checkpoint of something else is recognised.
 
     Raises:

@@ -41,6 +41,19 @@ class LossTerms:
 
 
 @dataclass(frozen=True)
+class HeldOutScore:
+    """How good the model is on held-out images, and what else was measured on them.
+
+    Args:
+        score: higher is better; chooses the weights that are kept.
+        measured: numbers by name, which the history records as columns beside ``held_out_score``.
+    """
+
+    score: float
+    measured: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Batch:
     """One batch, on the device that trains.
 

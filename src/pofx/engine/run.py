@@ -18,7 +18,7 @@ from pofx.engine.history import History
 from pofx.engine.interrupt import InterruptFlag
 from pofx.engine.learner import GRADIENT_NORM, Learner
 from pofx.engine.options import TrainingOptions
-from pofx.engine.phase import TrainingData
+from pofx.engine.phase import HeldOutScore, TrainingData
 from pofx.engine.position import Position
 from pofx.engine.progress import ProgressLine, Status
 from pofx.engine.randomness import epoch_order, mixed_seeds, seed_generators
@@ -52,7 +52,7 @@ class Run:
         learner: Learner,
         data: TrainingData,
         options: TrainingOptions,
-        held_out_score: Callable[[], float] | None,
+        held_out_score: Callable[[], float | HeldOutScore] | None,
         machine: Machine,
         folder: CheckpointFolder | None,
         interrupt: InterruptFlag,
@@ -153,25 +153,32 @@ class Run:
         """Score the averaged weights and add a row to the history; also for an epoch that was cut short."""
         self._check_weights()
         position = self.position
-        score = self._score()
+        held_out = self._score()
+        score, measured = (None, {}) if held_out is None else (held_out.score, held_out.measured)
         row = {"epoch": position.epoch + 1, "step": position.step, **position.means()}
-        row |= {"learning_rate": self._learning_rate, "held_out_score": math.nan if score is None else score}
+        row |= {
+            "learning_rate": self._learning_rate,
+            "held_out_score": math.nan if score is None else score,
+            **measured,
+        }
         row |= {"seconds": self.budget.elapsed(), "images_per_second": position.images_per_second()}
         self.history.append(row)
         if score is not None:
             self.selection = self.selection.after(score, position.epoch + 1, self._learner.averaged_weights)
         self.position = position.next_epoch()
 
-    def _score(self) -> float | None:
+    def _score(self) -> HeldOutScore | None:
         if self._held_out_score is None:
             return None
         started = self.budget.elapsed()
         # The same noise at every epoch: scores differ by the weights alone.
         seed_generators(self._machine.device, mixed_seeds(self._options.seed, "score")[0])
         with self._learner.averaged(), torch.no_grad():
-            score = self._machine.from_first(float(self._held_out_score()))
+            found = self._held_out_score()
+            held_out = found if isinstance(found, HeldOutScore) else HeldOutScore(float(found))
+            held_out = self._machine.from_first(held_out)
         self.budget.reserve(self.budget.elapsed() - started)
-        return score
+        return held_out
 
     # -- going back ----------------------------------------------------------------------------------------------------
 

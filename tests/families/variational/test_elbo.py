@@ -11,7 +11,7 @@ from pofx.distributions.pixels import pixel_law
 from pofx.engine.phase import Batch
 from pofx.families.variational import elbo
 from pofx.families.variational.reparameterization import reparameterize
-from pofx.families.variational.training import elbo_phase
+from pofx.families.variational.training import vae_phase
 
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -57,7 +57,7 @@ def test_draws_have_the_mean_and_deviation_asked_for():
 def loss_of(progress, **weights):
     with torch.random.fork_rng():
         module = make_module(4, 4)
-    phase = elbo_phase(module, 16, **({"beta": 1.0, "free_bits": 0.0, "kl_warm_up": 0.5} | weights))
+    phase = vae_phase(module, 16, **({"beta": 1.0, "free_bits": 0.0, "kl_warm_up": 0.5} | weights))
     x = torch.arange(32).reshape(2, 1, 4, 4) % 4
     return phase.loss(Batch(x, None, step=0, progress=progress, generator=torch.Generator().manual_seed(0)))
 

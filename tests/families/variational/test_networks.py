@@ -25,7 +25,7 @@ SIZES = [(1, 1), (1, 17), (5, 7), (16, 16), (17, 23), (28, 28), (33, 16), (64, 4
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
-@pytest.mark.parametrize("architecture", ["mlp", "convolutional"])
+@pytest.mark.parametrize("architecture", ["mlp", "convolutional", "residual"])
 @pytest.mark.parametrize(("channels", "n_classes"), [(1, 0), (3, 5)])
 def test_networks_take_any_size(height, width, architecture, channels, n_classes):
     with torch.random.fork_rng():
@@ -39,7 +39,7 @@ def test_networks_take_any_size(height, width, architecture, channels, n_classes
     assert module.law().log_prob(parameters, x).shape == x.shape
 
 
-@pytest.mark.parametrize("architecture", ["mlp", "convolutional"])
+@pytest.mark.parametrize("architecture", ["mlp", "convolutional", "residual"])
 @pytest.mark.parametrize("n_classes", [0, 5])
 def test_every_parameter_gets_a_gradient(architecture, n_classes):
     with torch.random.fork_rng():
@@ -56,7 +56,7 @@ def test_every_parameter_gets_a_gradient(architecture, n_classes):
         assert parameter.grad.abs().sum() > 0, name
 
 
-@pytest.mark.parametrize("architecture", ["mlp", "convolutional"])
+@pytest.mark.parametrize("architecture", ["mlp", "convolutional", "residual"])
 def test_every_pixel_reaches_the_latent_and_back(architecture):
     """The Jacobian of the posterior mean has no column of zeros, that of the decoder no row."""
     with torch.random.fork_rng():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -20,30 +21,43 @@ from pofx.data.images import ImageFormat
 from pofx.data.levels import RealLevels
 from pofx.data.noise import noise_of_images
 from pofx.data.reader import ImageReader
-from pofx.density import DensityModel
 from pofx.distributions.numerics import from_double, in_double
 from pofx.engine.devices import full_float32, resolve_device
-from pofx.engine.phase import Phase
+from pofx.engine.phase import HeldOutScore, Phase
 from pofx.engine.randomness import draw_seed
 from pofx.families.variational import elbo
+from pofx.families.variational.evidence import EvidenceBounds
 from pofx.families.variational.module import VAEModule
+from pofx.families.variational.refinement import refined_in_chunks
 from pofx.families.variational.reparameterization import reparameterize
-from pofx.families.variational.statistics import STATISTIC_NAMES, surprise_terms, typicality_statistics
-from pofx.families.variational.training import elbo_phase, elbo_terms, validation_elbo
+from pofx.families.variational.statistics import (
+    COLLAPSED_KL,
+    STATISTIC_NAMES,
+    active_units,
+    activity,
+    divergence,
+    divergence_from_aggregate,
+    surprise_terms,
+    typicality_statistics,
+)
+from pofx.families.variational.training import elbo_terms, held_out_bound, vae_phase
 
 #: Draws of z for a score: four and their mirror images, which keeps the estimate unbiased and makes it calmer.
 SCORE_DRAWS = 8
-#: Images from which the KL of each latent dimension is measured after a fit, at most.
+#: Images from which the use of each latent dimension is measured after a fit, at most.
 IMPORTANCE_IMAGES = 2048
+#: A fit of fewer steps gives no warning that the posterior collapsed: its latents had no time to be put to use.
+COLLAPSE_STEPS = 500
 
 
-class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
-    """Variational autoencoder: a decoder p(x|z) over latents z ~ N(0, I), and an encoder q(z|x) trained with it.
+class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, EvidenceBounds):
+    """Variational autoencoder: a decoder p(x|z) over latents z ~ p(z), and an encoder q(z|x) trained with it.
 
         log p(x) >= ELBO(x) = E_{q(z|x)}[log p(x|z)] - KL(q(z|x) || p(z)),
 
     q a diagonal normal, its draws z = mu + sigma * eps (Kingma & Welling 2013, arXiv 1312.6114). Training maximises the
-    bound; `score_samples` gives an unbiased estimate of it, hence a lower bound on log p(x) in expectation.
+    bound; `score_samples` gives an unbiased estimate of it, hence a lower bound on log p(x) in expectation;
+    `log_prob_bounds` gives tighter ones, and `certify` tells how tight.
 
     Args:
         image_shape: (height, width) or (height, width, channels) of the rows of a two-dimensional X; None reads it from
@@ -51,16 +65,31 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         levels: number of levels of a sub-pixel; None reads it from X (see `pofx.data.levels`).
         conditional: learn p(x|y) from the labels given to `fit`.
         latent_dim: dimensions of z. Those that the images do not need go silent by themselves (`latent_importance_`).
-        architecture: "mlp", "convolutional", or "auto": convolutional from 16 x 16 on.
-        width: hidden units of a layer (mlp; None: 512), or channels at half size (convolutional; None: 24).
-        depth: hidden layers (mlp; None: 2), or residual blocks at the smallest size (convolutional; None: 1).
+        architecture: "mlp", "convolutional", "residual" (slower a step, better after many), or "auto": convolutional
+            from 16 x 16 on.
+        width: hidden units of a layer (mlp; None: 512), or channels at half size (convolutional; None: 24. residual;
+            None: 32).
+        depth: hidden layers (mlp; None: 2), residual blocks at the smallest size (convolutional; None: 1), or at every
+            size of the decoder, the encoder having half as many, rounded up (residual; None: 2).
         likelihood: the law of a sub-pixel given z: "bernoulli" (two levels), "categorical", "logistic" or
             "logistic_mixture" (discretised; the mixture with dependence between the colours of a pixel), "normal" (mean
             and variance from the decoder: a density for real-valued data, the mass of a step for levels). "auto":
             bernoulli for two levels, else logistic_mixture.
         n_components: logistics a pixel in the mixture.
-        beta: weight of the KL term in training (Higgins et al. 2017); scores always use 1.
-        free_bits: nats a latent dimension below which training does not press its KL further down.
+        prior: the law p(z), the same for all classes: "normal", N(0, I); or learned with the rest: "flow" (RealNVP, an
+            invertible network), "vamp" (the mixture of the posteriors of learned pseudo-inputs) or "mixture" (of
+            normals). A learned one fits the latents that images have, so that the bound is higher and samples better.
+        prior_components: components of "vamp" (None: 100; each costs an encoding a step) or "mixture" (None: 64).
+        prior_depth: couplings of "flow" (None: 8).
+        prior_width: hidden units of each coupling of "flow" (None: 128).
+        n_importance: k, draws of z an image in training. Above 1 it maximises the k-sample bound (IWAE, Burda et al.
+            2015, arXiv 1509.00519) instead of the ELBO, at k times the cost of the decoder, with doubly reparameterised
+            gradients; the ELBO, which `score_samples` estimates, may then be lower and log p(x) higher.
+        beta: weight of the KL term in training (Higgins et al. 2017); scores always use 1. In the k-sample bound it is
+            the exponent of p(z) / q(z|x).
+        free_bits: nats a latent dimension below which training does not press its KL further down. A learned prior
+            tells no dimension's KL from another's: its KL as a whole is not pressed below latent_dim times as much.
+            The k-sample bound has no KL term: with ``n_importance`` above 1 it must be 0.
         kl_warm_up: part of the training over which the weight of the KL term rises from 0 to ``beta``.
         max_epochs: passes over the training images, at most.
         max_minutes: minutes of training, at most; the schedule then follows the clock.
@@ -78,8 +107,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         verbose: show a progress line.
 
     Attributes set by `fit`, besides those of `GenerativeModel`:
-        latent_importance_ (latent_dim,): KL(q(z_j|x) || p(z_j)) of each dimension in nats, the mean over training
-            images; near 0 means that the dimension says nothing about the image.
+        latent_importance_ (latent_dim,): KL(q(z_j|x) || N(0, 1)) of each dimension in nats, the mean over training
+            images; near 0 means that the dimension says nothing about the image. With a learned prior, which has no
+            such terms, KL(q(z_j|x) || N(m_j, s_j^2)), m_j and s_j^2 the mean and variance of z_j over all images.
+        latent_activity_ (latent_dim,): the variance over training images of E_q[z_j]; above 0.01 a dimension counts as
+            active (Burda et al.). With a learned prior, which leaves the scale of z_j open, its share in the variance
+            of z_j. ``history_`` has the number of active dimensions, ``active_units``, and the mean KL(q(z|x) || p(z)),
+            ``held_out_kl``, of held-out images at every epoch. A fit of 500 steps or more whose latents say nothing
+            ends with a UserWarning.
 
     Example:
         >>> import pofx
@@ -94,13 +129,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
     module_: VAEModule
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **DensityModel._parameter_constraints,
+        **EvidenceBounds._parameter_constraints,
         "latent_dim": [Interval(Integral, 1, None, closed="left")],
-        "architecture": [StrOptions({"auto", "mlp", "convolutional"})],
+        "architecture": [StrOptions({"auto", "mlp", "convolutional", "residual"})],
         "width": [Interval(Integral, 1, None, closed="left"), None],
         "depth": [Interval(Integral, 0, None, closed="left"), None],
         "likelihood": [StrOptions({"auto", "bernoulli", "categorical", "logistic", "logistic_mixture", "normal"})],
         "n_components": [Interval(Integral, 1, None, closed="left")],
+        "prior": [StrOptions({"normal", "flow", "vamp", "mixture"})],
+        "prior_components": [Interval(Integral, 1, None, closed="left"), None],
+        "prior_depth": [Interval(Integral, 1, None, closed="left"), None],
+        "prior_width": [Interval(Integral, 1, None, closed="left"), None],
+        "n_importance": [Interval(Integral, 1, None, closed="left")],
         "beta": [Interval(Real, 0, None, closed="left")],
         "free_bits": [Interval(Real, 0, None, closed="left")],
         "kl_warm_up": [Interval(Real, 0, 1, closed="both")],
@@ -118,6 +158,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         depth: int | None = None,
         likelihood: str = "auto",
         n_components: int = 3,
+        prior: str = "normal",
+        prior_components: int | None = None,
+        prior_depth: int | None = None,
+        prior_width: int | None = None,
+        n_importance: int = 1,
         beta: float = 1.0,
         free_bits: float = 0.0,
         kl_warm_up: float = 0.1,
@@ -143,6 +188,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         self.depth = depth
         self.likelihood = likelihood
         self.n_components = n_components
+        self.prior = prior
+        self.prior_components = prior_components
+        self.prior_depth = prior_depth
+        self.prior_width = prior_width
+        self.n_importance = n_importance
         self.beta = beta
         self.free_bits = free_bits
         self.kl_warm_up = kl_warm_up
@@ -175,41 +225,71 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
             likelihood=self.likelihood,
             n_components=self.n_components,
             continuous=self._is_continuous(image_format),
+            prior=self.prior,
+            prior_components=self.prior_components,
+            prior_depth=self.prior_depth,
+            prior_width=self.prior_width,
         )
 
     def _phases(self, module: nn.Module, image_format: ImageFormat) -> Sequence[Phase]:
         assert isinstance(module, VAEModule)
+        if self.n_importance > 1 and self.free_bits:
+            raise ValueError(
+                f"free_bits={self.free_bits!r} has no meaning with n_importance={self.n_importance!r}: the k-sample "
+                "bound has no KL term that could be left alone"
+            )
         return [
-            elbo_phase(
+            vae_phase(
                 module,
                 image_format.spec.n_dims,
                 beta=self.beta,
                 free_bits=self.free_bits,
                 kl_warm_up=self.kl_warm_up,
+                n_importance=self.n_importance,
             )
         ]
 
-    def _validation_score(self, module: nn.Module, reader: ImageReader) -> float:
+    def _validation_score(self, module: nn.Module, reader: ImageReader) -> HeldOutScore:
         assert isinstance(module, VAEModule)
-        return validation_elbo(module, reader)
+        return held_out_bound(module, reader, self.n_importance)
 
     def _after_fit(self, reader: ImageReader) -> None:
         positions = np.random.default_rng([self.seed_, 2]).permutation(len(reader))[:IMPORTANCE_IMAGES]
 
-        def kl(x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
-            return elbo.kl_divergence(*self._posterior(x_NCHW, codes))
+        def measured(x_NCHW: Tensor, codes: Tensor | None) -> tuple[Tensor, ...]:
+            mean_NL, log_variance_NL = self._posterior(x_NCHW, codes)
+            kl_N = divergence(self.module_, mean_NL, log_variance_NL, self._divergence_noise(x_NCHW))
+            return mean_NL, log_variance_NL, elbo.kl_divergence(mean_NL, log_variance_NL), kl_N
 
-        (kl_NL,) = self._map(reader.subset(positions), kl)
-        self.latent_importance_: NDArray[np.float64] = kl_NL.mean(axis=0)
+        mean_NL, log_variance_NL, kl_NL, kl_N = self._map(reader.subset(positions), measured)
+        latents = torch.from_numpy(mean_NL), torch.from_numpy(log_variance_NL)
+        learned = not self.module_.prior.is_standard_normal
+        self.latent_activity_: NDArray[np.float64] = activity(*latents, relative=learned).numpy()
+        self.latent_importance_: NDArray[np.float64] = (
+            divergence_from_aggregate(*latents).numpy() if learned else kl_NL.mean(axis=0)
+        )
+        self._warn_of_collapse(float(kl_N.mean()))
+
+    def _warn_of_collapse(self, kl: float) -> None:
+        n_active = active_units(torch.from_numpy(self.latent_activity_))
+        if (n_active and kl >= COLLAPSED_KL) or self.n_steps_ < COLLAPSE_STEPS:
+            return
+        warnings.warn(
+            f"The posterior collapsed: the latents say next to nothing about the image (KL {kl:.3g} nats, {n_active} "
+            f"of {len(self.latent_activity_)} dimensions active), so that all images share one law of their pixels. "
+            "Try a longer kl_warm_up, free_bits=0.1, a smaller beta or a longer training. (Images whose pixels do not "
+            "depend on one another leave a latent nothing to say.)",
+            stacklevel=4,
+        )
 
     def _extra_state(self) -> dict[str, NDArray[Any]]:
-        return {"latent_importance_": self.latent_importance_}
+        return {"latent_importance_": self.latent_importance_, "latent_activity_": self.latent_activity_}
 
     def _restore_extra_state(self, arrays: dict[str, NDArray[Any]]) -> None:
-        (importance,) = arrays.values()
-        if set(arrays) != {"latent_importance_"} or importance.shape != (self.latent_dim,):
-            raise ValueError("latent_importance_ is missing or of another size")
-        self.latent_importance_ = importance.astype(np.float64)
+        names = ("latent_importance_", "latent_activity_")
+        if set(arrays) != set(names) or any(array.shape != (self.latent_dim,) for array in arrays.values()):
+            raise ValueError(f"{' or '.join(names)} is missing or of another size")
+        self.latent_importance_, self.latent_activity_ = (arrays[name].astype(np.float64) for name in names)
 
     # ---- probability ------------------------------------------------------------------------------------------------
 
@@ -221,6 +301,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         noise_NSL = noise_of_images(x_NCHW, self.seed_, (SCORE_DRAWS // 2, self.module_.latent_dim))
         mirrored_NSL = torch.stack([noise_NSL, -noise_NSL], dim=2).flatten(1, 2)
         return mirrored_NSL.transpose(0, 1).to(self._dtype).to(x_NCHW.device)
+
+    def _divergence_noise(self, x_NCHW: Tensor) -> Tensor | None:
+        """The noise of the estimate of KL(q || p); None where that has a closed form."""
+        return None if self.module_.prior.is_standard_normal else self._score_noise(x_NCHW)
 
     def _marginal_log_prob(self, x_NCHW: Tensor, *, discrete: bool) -> Tensor:
         """A lower bound on log sum_y p(y) p(x|y), in expectation.
@@ -260,7 +344,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
         reader = self._checked_reader(X, y)
 
         def statistics(x: Tensor, codes: Tensor | None) -> Tensor:
-            return typicality_statistics(self.module_, x, codes)
+            return typicality_statistics(self.module_, x, codes, self._divergence_noise(x))
 
         (values,) = self._map(reader, lambda x, codes: self._average_over_classes(x, codes, statistics))
         return values, STATISTIC_NAMES
@@ -305,12 +389,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
             Z: latents (n, latent_dim).
             y: labels, of a conditional model; without them the mean under the class frequencies.
         """
-        check_is_fitted(self)
-        latents: NDArray[np.float64] = check_array(Z, dtype=np.float64)
-        if latents.shape[1] != self.module_.latent_dim:
-            raise ValueError(
-                f"Z has {latents.shape[1]} columns, but the latents of this model have {self.module_.latent_dim}"
-            )
+        latents = self._checked_latents(Z)
         self._refuse_labels_unless_conditional(y)
         codes = self._codes(y, len(latents))
         self.module_.to(resolve_device(self.device, self._dtype))
@@ -324,6 +403,52 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
                 given = None if codes is None else torch.from_numpy(codes[positions]).to(self.module_.device)
                 means.append(in_double(self._expected_over_classes(z_NL, given)[:n]).cpu().numpy())
         return self._expected_images(np.concatenate(means))
+
+    def refine_latents(
+        self,
+        X: ArrayLike,
+        Z: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        n_steps: int = 200,
+        learning_rate: float = 0.05,
+    ) -> NDArray[np.float64]:
+        """Latents that explain these images better than Z: gradient ascent on log p(x|z) + log p(z), (n, latent_dim).
+
+        What `transform` gives is the guess of one pass through a network; from there the ascent leads up to a mode of
+        p(z|x). Of each image the best latent on the way is kept, never one worse than its start. See
+        `pofx.families.variational.refinement`; nothing in it is random.
+
+        Args:
+            Z: where to begin, (n, latent_dim); `transform(X)`, say.
+            y: labels, of a conditional model; without them p(x|z) is the marginal under the class frequencies.
+            n_steps: steps of Adam, whose size falls to 0 along a cosine.
+            learning_rate: the first of these sizes.
+
+        Raises:
+            ValueError: Z does not belong to these images; fewer than one step, a rate that is not positive.
+        """
+        reader = self._checked_reader(X, y)
+        latents = self._checked_latents(Z)
+        if len(latents) != len(reader):
+            raise ValueError(f"Z holds {len(latents)} latents, but X {len(reader)} images")
+        if not isinstance(n_steps, Integral) or n_steps < 1 or not 0 < learning_rate < float("inf"):
+            raise ValueError(
+                "n_steps must be an integer of at least 1 and learning_rate a positive number, not "
+                f"{n_steps!r} and {learning_rate!r}"
+            )
+        self.module_.to(resolve_device(self.device, self._dtype))
+        with full_float32(), self._counted() as count:
+            return refined_in_chunks(
+                self.module_,
+                reader,
+                latents,
+                self._chunk_size,
+                class_prior=self.class_prior_ if y is None and self._is_conditional else None,
+                n_steps=n_steps,
+                learning_rate=learning_rate,
+                count=count,
+            )
 
     def reconstruct(
         self,
@@ -355,9 +480,17 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
 
     # ---- helpers ----------------------------------------------------------------------------------------------------
 
+    def _checked_latents(self, Z: ArrayLike) -> NDArray[np.float64]:
+        check_is_fitted(self)
+        latents: NDArray[np.float64] = check_array(Z, dtype=np.float64)
+        if latents.shape[1] != self.module_.latent_dim:
+            raise ValueError(
+                f"Z has {latents.shape[1]} columns, but the latents of this model have {self.module_.latent_dim}"
+            )
+        return latents
+
     def _draw(self, n: int, codes: Tensor | None, generator: torch.Generator) -> Tensor:
-        z_NL = torch.randn(n, self.module_.latent_dim, generator=generator, dtype=self._dtype, device=generator.device)
-        parameters = self.module_.decode(z_NL, codes)
+        parameters = self.module_.decode(self.module_.prior.sample(n, generator), codes)
         return self.module_.law().sample(parameters, generator)
 
     def _posterior(self, x_NCHW: Tensor, codes: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -8,17 +8,25 @@ from torch.nn import functional as F
 
 from pofx.data.images import ImageFormat
 from pofx.distributions.pixels import PixelLaw, pixel_law
-from pofx.families.variational import networks
+from pofx.families.variational import networks, residual
+from pofx.families.variational.flow import RealNVP
+from pofx.families.variational.priors import GaussianMixture, Prior, StandardNormal, VampPrior
 
 #: From this height and width on (both), convolutions.
 CONVOLUTIONAL_SIZE = 16
 
 
 class VAEModule(nn.Module):
-    """q(z|x, y) and p(x|z, y).
+    """q(z|x, y), p(x|z, y) and p(z), which does not depend on y.
 
     Args:
         continuous: real-valued images come as they are (scaled), with a density; otherwise levels, with a mass.
+        prior: "normal", "flow", "vamp" or "mixture".
+        prior_components: of the VampPrior (None: 100) or the mixture (None: 64).
+        prior_depth, prior_width: couplings of the flow (None: 8), and hidden units in each (None: 128).
+
+    Raises:
+        ValueError: a size that this prior does not have.
     """
 
     def __init__(
@@ -33,6 +41,10 @@ class VAEModule(nn.Module):
         likelihood: str,
         n_components: int,
         continuous: bool,
+        prior: str = "normal",
+        prior_components: int | None = None,
+        prior_depth: int | None = None,
+        prior_width: int | None = None,
     ) -> None:
         super().__init__()
         spec = image_format.spec
@@ -46,14 +58,42 @@ class VAEModule(nn.Module):
         shape, n_outputs = spec.shape_CHW, self.n_outputs_a_pixel
         self.encoder: nn.Module
         self.decoder: nn.Module
-        if chosen_architecture(architecture, spec.height, spec.width) == "mlp":
+        chosen = chosen_architecture(architecture, spec.height, spec.width)
+        if chosen == "mlp":
             width, depth = width or 512, 2 if depth is None else depth
             self.encoder = networks.MLPEncoder(shape, n_classes, latent_dim, width, depth)
             self.decoder = networks.MLPDecoder(shape, n_outputs, n_classes, latent_dim, width, depth)
-        else:
+        elif chosen == "convolutional":
             width, depth = width or 24, 1 if depth is None else depth
             self.encoder = networks.ConvolutionalEncoder(shape, n_classes, latent_dim, width, depth)
             self.decoder = networks.ConvolutionalDecoder(shape, n_outputs, n_classes, latent_dim, width, depth)
+        else:
+            width, depth = width or 32, 2 if depth is None else depth
+            # What is hard is to draw an image, not to read one: the decoder has twice the blocks.
+            self.encoder = residual.ResidualEncoder(shape, n_classes, latent_dim, width, -(-depth // 2))
+            self.decoder = residual.ResidualDecoder(shape, n_outputs, n_classes, latent_dim, width, depth)
+        self.prior = self._made_prior(prior, shape, prior_components, prior_depth, prior_width)
+
+    def _made_prior(
+        self,
+        name: str,
+        shape_CHW: tuple[int, int, int],
+        components: int | None,
+        depth: int | None,
+        width: int | None,
+    ) -> Prior:
+        sizes = {"prior_components": components, "prior_depth": depth, "prior_width": width}
+        own = {"flow": ("prior_depth", "prior_width"), "vamp": ("prior_components",), "mixture": ("prior_components",)}
+        foreign = [size for size, value in sizes.items() if value is not None and size not in own.get(name, ())]
+        if foreign:
+            raise ValueError(f"{foreign[0]} is no size of prior={name!r}; leave it None")
+        if name == "flow":
+            return RealNVP(self.latent_dim, depth or 8, width or 128)
+        if name == "vamp":
+            return VampPrior(self.encoder, shape_CHW, self.n_classes, components or 100)
+        if name == "mixture":
+            return GaussianMixture(self.latent_dim, components or 64)
+        return StandardNormal(self.latent_dim)
 
     def law(self, *, discrete: bool = False) -> PixelLaw:
         """p(x_i | z): the mass of a level; of a continuous model the density, unless ``discrete`` asks for the mass."""

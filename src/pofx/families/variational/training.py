@@ -6,73 +6,176 @@ import torch
 from torch import Tensor
 
 from pofx.data.reader import ImageReader, bounded_batches
+from pofx.distributions import normal
 from pofx.distributions.numerics import in_double
-from pofx.engine.phase import Batch, LossTerms, Phase
+from pofx.engine.phase import Batch, HeldOutScore, LossTerms, Phase
 from pofx.families.variational import elbo
+from pofx.families.variational.importance import doubly_reparameterised, k_sample_bound
 from pofx.families.variational.module import VAEModule
 from pofx.families.variational.reparameterization import reparameterize
+from pofx.families.variational.statistics import active_units, activity
 
 #: Upper limit of the gradient's norm, in nats a sub-pixel. Ordinary steps have 0.02 to 0.3: only leaps are cut short.
 CLIP_NORM = 1.0
+#: Draws of z a held-out image, at least.
+VALIDATION_DRAWS = 2
 
 
 def elbo_terms(
     module: VAEModule, x_NCHW: Tensor, codes: Tensor | None, noise_SNL: Tensor, *, discrete: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """The two terms of the ELBO, the first estimated by the mean over S draws of z.
+    """The two terms of the ELBO, estimated by the mean over S draws of z (the second only if the prior is learned).
 
     Args:
         x_NCHW: levels; of a continuous model scaled reals, unless ``discrete`` says levels and means their mass.
         noise_SNL: standard normal noise of the S draws.
 
     Returns:
-        E_q[log p(x|z)] (n,) and KL(q(z|x) || p(z)) of each dimension (n, latent_dim), in nats.
+        E_q[log p(x|z)] (n,) and KL(q(z|x) || p(z)), in nats: (n, latent_dim), of each dimension, if the prior is the
+        standard normal, else (n, 1).
     """
-    u_NCHW = module.scaled(x_NCHW, discrete=discrete)
+    mean_NL, log_variance_NL = encoded(module, x_NCHW, codes, discrete=discrete)
+    z_SNL = reparameterize(mean_NL, log_variance_NL, noise_SNL)
+    return terms_at(module, x_NCHW, codes, mean_NL, log_variance_NL, z_SNL, discrete=discrete)
+
+
+def encoded(
+    module: VAEModule, x_NCHW: Tensor, codes: Tensor | None, *, discrete: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Mean and log variance of q(z|x), in the module's dtype whatever the network runs in; each (n, latent_dim)."""
+    mean_NL, log_variance_NL = module.encode(module.scaled(x_NCHW, discrete=discrete), codes)
+    return mean_NL.to(module.dtype), log_variance_NL.to(module.dtype)
+
+
+def terms_at(
+    module: VAEModule,
+    x_NCHW: Tensor,
+    codes: Tensor | None,
+    mean_NL: Tensor,
+    log_variance_NL: Tensor,
+    z_SNL: Tensor,
+    *,
+    discrete: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """The two terms of `elbo_terms` at draws z_SNL of q(z|x) = N(mean, exp(log_variance))."""
     law = module.law(discrete=discrete)
-    mean_NL, log_variance_NL = module.encode(u_NCHW, codes)
-    # Likelihood and divergence are computed in full precision, whatever the network runs in.
-    mean_NL, log_variance_NL = mean_NL.to(module.dtype), log_variance_NL.to(module.dtype)
     reconstruction = torch.zeros(len(x_NCHW), dtype=module.dtype, device=x_NCHW.device)
-    for noise_NL in noise_SNL:  # one draw after the other: memory stays that of one
-        parameters = module.decode(reparameterize(mean_NL, log_variance_NL, noise_NL), codes).to(module.dtype)
+    for z_NL in z_SNL:  # one draw after the other: memory stays that of one
+        parameters = module.decode(z_NL, codes).to(module.dtype)
         reconstruction = reconstruction + elbo.expected_log_likelihood(law, parameters[None], x_NCHW)
-    return reconstruction / len(noise_SNL), elbo.kl_divergence(mean_NL, log_variance_NL)
+    if module.prior.is_standard_normal:
+        kl_NG = elbo.kl_divergence(mean_NL, log_variance_NL)
+    else:
+        kl_NG = elbo.kl_estimate(module.prior, mean_NL, log_variance_NL, z_SNL)
+    return reconstruction / len(z_SNL), kl_NG
 
 
-def elbo_phase(module: VAEModule, n_dims: int, *, beta: float, free_bits: float, kl_warm_up: float) -> Phase:
-    """The one player of the training: minimise (penalised KL - expected log-likelihood) / D, nats a sub-pixel."""
+def log_weight_terms(
+    module: VAEModule, x_NCHW: Tensor, codes: Tensor | None, noise_SNL: Tensor, *, kl_weight: float = 1.0
+) -> tuple[Tensor, Tensor, Tensor]:
+    """log p(x|z_s), log p(z_s) and log q(z_s|x) at S draws z_s ~ q(z|x), all decoded at once; each (S, n).
 
-    def loss(batch: Batch) -> LossTerms:
-        noise = torch.randn(
-            1,
-            len(batch.x),
-            module.latent_dim,
-            generator=batch.generator,
-            dtype=module.dtype,
-            device=batch.x.device,
-        )
-        likelihood, kl_NL = elbo_terms(module, batch.x, batch.y, noise)
-        warm_up = min(1.0, batch.progress / kl_warm_up) if kl_warm_up else 1.0
-        penalty = elbo.penalised_kl(kl_NL, beta * warm_up, free_bits)
-        reconstruction, kl = likelihood.mean(), kl_NL.sum(dim=1).mean()
+    The encoder's gradient of a `k_sample_bound` of them with this weight is the doubly reparameterised one; the mean
+    and variance in log q are constants.
+    """
+    n_draws, n = len(noise_SNL), len(x_NCHW)
+    mean_NL, log_variance_NL = encoded(module, x_NCHW, codes)
+    z_SNL = reparameterize(mean_NL, log_variance_NL, noise_SNL)
+    codes_SN = None if codes is None else codes.repeat(n_draws)
+    parameters = module.decode(z_SNL.flatten(0, 1), codes_SN).to(module.dtype).unflatten(0, (n_draws, n))
+    log_likelihood_SN = elbo.log_likelihoods(module.law(), parameters, x_NCHW)
+    log_prior_SN = elbo.log_prior(module.prior, z_SNL)
+    log_posterior_SN = normal.log_density(z_SNL, mean_NL.detach(), log_variance_NL.detach())
+    log_w_SN = log_likelihood_SN + kl_weight * (log_prior_SN - log_posterior_SN)
+    doubly_reparameterised(z_SNL, log_w_SN, kl_weight)
+    return log_likelihood_SN, log_prior_SN, log_posterior_SN
+
+
+def vae_phase(
+    module: VAEModule, n_dims: int, *, beta: float, free_bits: float, kl_warm_up: float, n_importance: int = 1
+) -> Phase:
+    """The one player of the training, in nats a sub-pixel.
+
+    With one draw an image it minimises (penalised KL - expected log-likelihood) / D; see `elbo.penalised_kl`. With k
+    draws it maximises the weighted `k_sample_bound` / D. In both, the weight of the KL rises from 0 to ``beta``.
+
+    Args:
+        n_dims: D, sub-pixels an image.
+        free_bits: nats a latent dimension; latent_dim times as much for all together if the prior is learned.
+        n_importance: k.
+    """
+    # A learned prior tells no dimension's KL from another's: they have the sum of their allowances together.
+    allowance = free_bits if module.prior.is_standard_normal else free_bits * module.latent_dim
+
+    def elbo_loss(batch: Batch, noise_SNL: Tensor, weight: float) -> LossTerms:
+        likelihood, kl_NG = elbo_terms(module, batch.x, batch.y, noise_SNL)
+        penalty = elbo.penalised_kl(kl_NG, weight, allowance)
+        reconstruction, kl = likelihood.mean(), kl_NG.sum(dim=1).mean()
         return LossTerms(
             (penalty - reconstruction) / n_dims,
             {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl},
         )
 
+    def importance_loss(batch: Batch, noise_SNL: Tensor, weight: float) -> LossTerms:
+        terms = log_weight_terms(module, batch.x, batch.y, noise_SNL, kl_weight=weight)
+        log_likelihood_SN, log_prior_SN, log_posterior_SN = terms
+        reconstruction, kl = log_likelihood_SN.mean(), (log_posterior_SN - log_prior_SN).mean()
+        return LossTerms(
+            -k_sample_bound(*terms, weight).mean() / n_dims,
+            {
+                "bound": k_sample_bound(*terms).mean(),
+                "elbo": reconstruction - kl,
+                "reconstruction": reconstruction,
+                "kl": kl,
+            },
+        )
+
+    def loss(batch: Batch) -> LossTerms:
+        noise_SNL = standard_noise(module, n_importance, len(batch.x), batch.generator)
+        warm_up = min(1.0, batch.progress / kl_warm_up) if kl_warm_up else 1.0
+        return (elbo_loss if n_importance == 1 else importance_loss)(batch, noise_SNL, beta * warm_up)
+
     return Phase("elbo", list(module.parameters()), loss, clip_norm=CLIP_NORM)
 
 
-def validation_elbo(module: VAEModule, reader: ImageReader) -> float:
-    """Mean ELBO of held-out images in nats, with the same noise at every call, so that epochs can be compared."""
+def held_out_bound(module: VAEModule, reader: ImageReader, n_importance: int = 1) -> HeldOutScore:
+    """Mean bound of held-out images in nats, with the same noise at every call, so that epochs can be compared.
+
+    It is the bound that training maximises: the ELBO, or with ``n_importance`` k > 1 the k-sample bound. Measured
+    beside it: ``active_units`` (see `statistics.active_units`) and ``held_out_kl``, the mean of KL(q(z|x) || p(z)).
+    """
     generator = torch.Generator(module.device).manual_seed(0)
-    total = 0.0
+    bound, divergence = 0.0, 0.0
+    posteriors = []
     for x_NCHW, codes in bounded_batches(reader, module.n_outputs_a_pixel):
-        noise = torch.randn(
-            2, len(x_NCHW), module.latent_dim, generator=generator, dtype=module.dtype, device=module.device
-        )
-        codes = None if codes is None else codes.to(module.device)
-        terms = elbo_terms(module, x_NCHW.to(module.device), codes, noise)
-        total += float(in_double(elbo.elbo(*terms)).sum())
-    return total / len(reader)
+        x_NCHW, codes = x_NCHW.to(module.device), None if codes is None else codes.to(module.device)
+        noise_SNL = standard_noise(module, max(n_importance, VALIDATION_DRAWS), len(x_NCHW), generator)
+        mean_NL, log_variance_NL = encoded(module, x_NCHW, codes)
+        z_SNL = reparameterize(mean_NL, log_variance_NL, noise_SNL)
+        if n_importance == 1:
+            likelihood_N, kl_NG = terms_at(module, x_NCHW, codes, mean_NL, log_variance_NL, z_SNL)
+            bound_N, kl_N = elbo.elbo(likelihood_N, kl_NG), kl_NG.sum(dim=1)
+        else:
+            log_prior_SN = elbo.log_prior(module.prior, z_SNL)
+            log_posterior_SN = normal.log_density(z_SNL, mean_NL, log_variance_NL)
+            log_likelihood_SN = torch.stack(
+                [
+                    elbo.log_likelihoods(module.law(), module.decode(z_NL, codes).to(module.dtype)[None], x_NCHW)[0]
+                    for z_NL in z_SNL
+                ]
+            )
+            bound_N = k_sample_bound(log_likelihood_SN, log_prior_SN, log_posterior_SN)
+            kl_N = (log_posterior_SN - log_prior_SN).mean(dim=0)
+        bound += float(in_double(bound_N).sum())
+        divergence += float(in_double(kl_N).sum())
+        posteriors.append((in_double(mean_NL).cpu(), in_double(log_variance_NL).cpu()))
+    means, log_variances = (torch.cat(parts) for parts in zip(*posteriors, strict=True))
+    activity_L = activity(means, log_variances, relative=not module.prior.is_standard_normal)
+    measured = {"held_out_kl": divergence / len(reader), "active_units": float(active_units(activity_L))}
+    return HeldOutScore(bound / len(reader), measured)
+
+
+def standard_noise(module: VAEModule, n_draws: int, n: int, generator: torch.Generator) -> Tensor:
+    """Standard normal noise (n_draws, n, latent_dim) in the module's dtype, on the generator's device."""
+    shape = (n_draws, n, module.latent_dim)
+    return torch.randn(shape, generator=generator, dtype=module.dtype, device=generator.device)

@@ -1,0 +1,1 @@
+"""Meta-estimators over any model, by capability and never by class; free of torch."""
