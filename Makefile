@@ -18,16 +18,20 @@ test: lint
 test-slow: $(STAMP)
 	$(PYTEST) -n auto -m slow
 
-# The loop's overhead, the loading and the recurrent training need no data; the figures on MNIST take about two and a
-# half hours and ../shared/data.
+# The loop's overhead, the loading and the recurrent training need no data; the figures on MNIST take about six
+# hours and ../shared/data.
 bench: $(STAMP)
 	$(BIN)/python benchmarks/loop_overhead.py
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/pip install -q -e ".[bench]"
 	for arm in trainer likelihood; do $(BIN)/python benchmarks/training.py --arm $$arm || exit 1; done
 	$(BIN)/python benchmarks/bounds.py
-	for arm in baselines mlp convolutional; do $(BIN)/python benchmarks/variational.py binarized_mnist --arm $$arm || exit 1; done
+	for arm in baselines mlp convolutional iwae flow vamp mixture residual residual_flow; do \
+		$(BIN)/python benchmarks/variational.py binarized_mnist --arm $$arm || exit 1; done
 	for arm in baselines convolutional; do $(BIN)/python benchmarks/variational.py mnist --arm $$arm || exit 1; done
+	for data in mnist fashion_mnist; do for arm in model mean_difference logistic orthogonal refined; do \
+		$(BIN)/python benchmarks/editing.py $$data --arm $$arm || exit 1; done; done
+	for arm in model vae raw pca autoencoder random; do $(BIN)/python benchmarks/latents.py mnist --arm $$arm || exit 1; done
 	$(BIN)/python benchmarks/recurrent_training.py
 	for arm in pixelcnn row_lstm diagonal_bilstm ties; do $(BIN)/python benchmarks/sampling.py --arm $$arm || exit 1; done
 	for arm in baselines pixelcnn reference row_lstm diagonal_bilstm; do \
