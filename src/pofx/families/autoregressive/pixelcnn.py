@@ -163,10 +163,12 @@ class GatedLayerRows(LayerRows):
         # Not in place: of one feature it may be the layer's own weight.
         self.horizontal.row_weight = self.horizontal.row_weight * doubled_a
         self.row_weight_GI = self.horizontal.row_weight.T.contiguous()
+        self.out_weight, self.out_bias = -layer.out.masked_weight()[:, :, 0, 0].T, layer.out.bias
         # The last column is the bias, for a gate that ends with a one.
-        self.out_weight_F1 = torch.cat([-layer.out.masked_weight()[:, :, 0, 0], layer.out.bias[:, None]], 1)
+        self.out_weight_F1 = torch.cat([self.out_weight.T, self.out_bias[:, None]], 1)
         self.is_seen_once = layer.n_groups == 1
         self.base_WGN = new_zeros(width, 2 * n_features, n)
+        self.minus_gated_NWF: Tensor | None = None
         self.row_PFN = new_zeros(max(1, self.horizontal.row.shape[1]), n_features, n)
         self.gate_1N = new_zeros(n_features + 1, n)
         self.gate_1N[-1] = 1
@@ -204,15 +206,18 @@ class GatedLayerRows(LayerRows):
         if self.label_NG is not None:
             vertical_NWG += self.label_NG[:, None]
         s_a, s_b = vertical_NWG.sigmoid_().chunk(2, 2)
-        minus_gated_NWF = torch.addcmul(s_b, s_a, s_b, value=-2)
-        link_WGF = self.link_weight_GF.expand(len(self.base_WGN), -1, -1)
-        torch.baddbmm(self.given_GN, link_WGF, minus_gated_NWF.permute(1, 2, 0), out=self.base_WGN)
+        self.minus_gated_NWF = torch.addcmul(s_b, s_a, s_b, value=-2)  # the link waits for who asks: pixels or columns
         if self.vertical_out is None:
             return None
         assert self.vertical_out.bias is not None
-        return above_NWI - F.linear(minus_gated_NWF, self.vertical_out.weight[:, :, 0, 0]).sub_(self.vertical_out.bias)
+        added_NWF = F.linear(self.minus_gated_NWF, self.vertical_out.weight[:, :, 0, 0]).sub_(self.vertical_out.bias)
+        return above_NWI - added_NWF
 
     def pixel(self, h_NI: Tensor, column: int) -> Tensor:
+        if self.minus_gated_NWF is not None:
+            link_WGF = self.link_weight_GF.expand(len(self.base_WGN), -1, -1)
+            torch.baddbmm(self.given_GN, link_WGF, self.minus_gated_NWF.permute(1, 2, 0), out=self.base_WGN)
+            self.minus_gated_NWF = None
         h_IN = h_NI.T.contiguous()  # copied before the first layer only
         here, window, base, gates, s_a, s_b = self.views[column]
         here.copy_(h_IN)
@@ -221,11 +226,13 @@ class GatedLayerRows(LayerRows):
         return h_IN.addmm_(self.out_weight_F1, self.gate_1N).T
 
     def columns(self, h_NWI: Tensor, first: int, active: Tensor | None) -> Tensor:
-        base_NWG = self.base_WGN[first:].permute(2, 0, 1)
-        horizontal_NWG = self.horizontal.columns(h_NWI, first, active)
-        s_a, s_b = (horizontal_NWG + (base_NWG if active is None else base_NWG[active])).sigmoid_().chunk(2, 2)
+        if self.minus_gated_NWF is not None:
+            self.base_NWG = F.linear(self.minus_gated_NWF, self.link_weight_GF).add_(self.given_GN.T[:, None])
+            self.minus_gated_NWF = None
+        base_NWG = self.base_NWG[:, first:] if active is None else self.base_NWG[active, first:]
+        s_a, s_b = (self.horizontal.columns(h_NWI, first, active) + base_NWG).sigmoid_().chunk(2, 2)
         minus_gate = torch.addcmul(s_b, s_a, s_b, value=-2)
-        return h_NWI + minus_gate @ self.out_weight_F1[:, :-1].T + self.out_weight_F1[:, -1]
+        return h_NWI + minus_gate @ self.out_weight + self.out_bias
 
     def finish(self) -> None:
         """Nothing: the horizontal stack forgets its row, the vertical one has taken its own in `start`."""
