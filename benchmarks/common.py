@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import datetime
 import os
@@ -12,6 +13,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+
+import pofx
 
 RESULTS = Path(__file__).parent / "results"
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
@@ -49,3 +53,18 @@ def append_row(table: str, row: dict[str, Any]) -> None:
     partial.replace(path)
     for key, value in row.items():
         print(f"{key}: {value}")
+
+
+def fit_vae(arguments: argparse.Namespace, train: NDArray[np.uint8], path: Path) -> None:
+    """Fit the VAE and save it; from where it was, if it was killed."""
+    model = pofx.VAE(
+        latent_dim=arguments.latent_dim,
+        max_epochs=10_000,
+        max_minutes=arguments.minutes,
+        early_stopping=None,
+        checkpoint_dir=path.with_suffix(".checkpoint"),
+        random_state=arguments.seed,
+        verbose=True,
+    ).fit(train)
+    model.save(path)
+    print(f"{path}: held-out score {model.held_out_score_:.2f} nats after {model.n_epochs_} epochs")

@@ -123,26 +123,11 @@ def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     path = arguments.folder / f"{arguments.data}.pofx"
     if arguments.arm == "model":
-        fit(arguments, arrays["x_train"], path)
+        common.fit_vae(arguments, arrays["x_train"], path)
         return
     if not path.exists():
         sys.exit(f"{path} does not exist: run the arm 'model' first")
     run(arguments, arrays, pofx.load(path).set_params(verbose=True))
-
-
-def fit(arguments: argparse.Namespace, train: NDArray[np.uint8], path: Path) -> None:
-    """Fit the model and save it; from where it was, if it was killed."""
-    model = pofx.VAE(
-        latent_dim=arguments.latent_dim,
-        max_epochs=10_000,
-        max_minutes=arguments.minutes,
-        early_stopping=None,
-        checkpoint_dir=path.with_suffix(".checkpoint"),
-        random_state=arguments.seed,
-        verbose=True,
-    ).fit(train)
-    model.save(path)
-    print(f"{path}: held-out score {model.held_out_score_:.2f} nats after {model.n_epochs_} epochs")
 
 
 def run(arguments: argparse.Namespace, arrays: dict[str, np.ndarray], model: pofx.VAE) -> None:

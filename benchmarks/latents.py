@@ -79,7 +79,7 @@ def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     path = arguments.model or arguments.folder / f"{arguments.data}.pofx"
     if arguments.arm == "model":
-        fit(arguments, arrays["x_train"], path)
+        common.fit_vae(arguments, arrays["x_train"], path)
         return
     start = time.perf_counter()
     transform, settings = features_of(arguments, arrays["x_train"], path)
@@ -106,21 +106,6 @@ def main() -> None:
                 "seed": arguments.seed,
             },
         )
-
-
-def fit(arguments: argparse.Namespace, train: NDArray[np.uint8], path: Path) -> None:
-    """Fit the VAE and save it; from where it was, if it was killed."""
-    model = pofx.VAE(
-        latent_dim=arguments.latent_dim,
-        max_epochs=10_000,
-        max_minutes=arguments.minutes,
-        early_stopping=None,
-        checkpoint_dir=path.with_suffix(".checkpoint"),
-        random_state=arguments.seed,
-        verbose=True,
-    ).fit(train)
-    model.save(path)
-    print(f"{path}: held-out score {model.held_out_score_:.2f} nats after {model.n_epochs_} epochs")
 
 
 def features_of(

@@ -76,20 +76,13 @@ class ConvolutionalEncoder(nn.Module):
         self.head = nn.Linear(widths[-1] * math.prod(sizes[-1]), 2 * latent_dim)
 
     def forward(self, u_NCHW: Tensor, y_NK: Tensor) -> tuple[Tensor, Tensor]:
-        h_NCHW = self.down[0](self._padded(u_NCHW))
+        h_NCHW = self.down[0](padded(self.stride, u_NCHW))
         if self.label is not None:
             h_NCHW = h_NCHW + self.label(y_NK)[:, :, None, None]
         for down in self.down[1:]:
-            h_NCHW = down(self._padded(F.silu(h_NCHW)))
+            h_NCHW = down(padded(self.stride, F.silu(h_NCHW)))
         h_NCHW = F.silu(self.blocks(h_NCHW))
         return split_posterior(self.head(h_NCHW.flatten(1)))
-
-    def _padded(self, h_NCHW: Tensor) -> Tensor:
-        """Before a stride of 2 the last row or column of an odd size is repeated: half of it, rounded up, comes out."""
-        height, width = h_NCHW.shape[-2:]
-        if self.stride == 1 or (height % 2 == 0 and width % 2 == 0):
-            return h_NCHW
-        return F.pad(h_NCHW, (0, width % 2, 0, height % 2), mode="replicate")
 
 
 class ConvolutionalDecoder(nn.Module):
@@ -134,6 +127,14 @@ def split_posterior(head_NM: Tensor) -> tuple[Tensor, Tensor]:
     """The encoder's last layer -> mean and log variance (kept in `LOG_VARIANCE_RANGE`), each (n, latent_dim)."""
     mean_NL, log_variance_NL = head_NM.chunk(2, dim=1)
     return mean_NL, log_variance_NL.clamp(*LOG_VARIANCE_RANGE)
+
+
+def padded(stride: int, h_NCHW: Tensor) -> Tensor:
+    """Before a stride of 2 the last row or column of an odd size is repeated: half of it, rounded up, comes out."""
+    height, width = h_NCHW.shape[-2:]
+    if stride == 1 or (height % 2 == 0 and width % 2 == 0):
+        return h_NCHW
+    return F.pad(h_NCHW, (0, width % 2, 0, height % 2), mode="replicate")
 
 
 def pyramid(size_HW: tuple[int, ...]) -> list[tuple[int, int]]:

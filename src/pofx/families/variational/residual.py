@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pofx.families.variational.networks import pyramid, split_posterior, stage_widths
+from pofx.families.variational.networks import padded, pyramid, split_posterior, stage_widths
 from pofx.nn.blocks import ResidualBlock
 
 
@@ -49,18 +49,11 @@ class ResidualEncoder(nn.Module):
     def forward(self, u_NCHW: Tensor, y_NK: Tensor) -> tuple[Tensor, Tensor]:
         h_NCHW = u_NCHW.contiguous(memory_format=torch.channels_last)
         for number, (down, blocks) in enumerate(zip(self.down, self.blocks, strict=True)):
-            h_NCHW = down(self._padded(F.silu(h_NCHW) if number else h_NCHW))
+            h_NCHW = down(padded(self.stride, F.silu(h_NCHW) if number else h_NCHW))
             if number == 0 and self.label is not None:
                 h_NCHW = h_NCHW + self.label(y_NK)[:, :, None, None]
             h_NCHW = blocks(h_NCHW)
         return split_posterior(self.head(F.silu(h_NCHW).flatten(1)))
-
-    def _padded(self, h_NCHW: Tensor) -> Tensor:
-        """Before a stride of 2 the last row or column of an odd size is repeated: half of it, rounded up, comes out."""
-        height, width = h_NCHW.shape[-2:]
-        if self.stride == 1 or (height % 2 == 0 and width % 2 == 0):
-            return h_NCHW
-        return F.pad(h_NCHW, (0, width % 2, 0, height % 2), mode="replicate")
 
 
 class ResidualDecoder(nn.Module):
