@@ -10,17 +10,19 @@ from torch import nn
 
 from pofx.distributions.pixels import Bernoulli, Categorical, DiscretisedLogisticMixture, PixelLaw
 from pofx.families.autoregressive.diagonal_bilstm import DiagonalBiLSTM
-from pofx.families.autoregressive.module import AutoregressiveModule, colour_groups_of
+from pofx.families.autoregressive.module import AutoregressiveModule, StaggerLayers, colour_groups_of
 from pofx.families.autoregressive.pixelcnn import GatedLayer, ResidualBlock
-from pofx.families.autoregressive.row_lstm import RowLSTM
+from pofx.families.autoregressive.row_lstm import RowLSTM, staggered
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of network: (features, colour groups, classes, number, is_last) -> layer; whether it has two stacks."""
+    """A kind of network: (features, colour groups, classes, number, is_last) -> layer; whether it has two stacks; how
+    it draws several rows at once, if it does."""
 
     make_layer: Callable[[int, int, int, int, bool], nn.Module]
     two_stacks: bool = False
+    stagger_layers: StaggerLayers | None = None
 
 
 #: Of the gated layers, in turn; of two layers the second is dilated.
@@ -34,7 +36,9 @@ NETWORKS = {
         ),
         two_stacks=True,
     ),
-    "row_lstm": Kind(lambda features, groups, classes, *_: RowLSTM(features, 3, groups, classes)),
+    "row_lstm": Kind(
+        lambda features, groups, classes, *_: RowLSTM(features, 3, groups, classes), stagger_layers=staggered
+    ),
     "diagonal_bilstm": Kind(lambda features, groups, classes, *_: DiagonalBiLSTM(features, groups, classes)),
 }
 
@@ -72,6 +76,7 @@ def make_network(
             n_layers=n_layers,
             make_layer=lambda number: kind.make_layer(n_features, n_groups, n_classes, number, number == n_layers - 1),
             two_stacks=kind.two_stacks,
+            stagger_layers=kind.stagger_layers,
         ).double()
         torch.manual_seed(seed)
         for parameter in module.parameters():

@@ -39,6 +39,10 @@ def check_methods_agree(module, n, height, width, **canvas):
     for method in FAST_METHODS:
         drawn = draw_images(module, make_canvas(module, n, height, width, **canvas), method)
         assert torch.equal(drawn, naive), method
+    if module.lag is not None:
+        # Who wants to hear of every row gets the rows one after the other.
+        canvas = make_canvas(module, n, height, width, **canvas)
+        assert torch.equal(draw_images(module, canvas, "cached", after_row=lambda *row: None), naive)
     return naive
 
 

@@ -19,7 +19,7 @@ from pofx.families.autoregressive.masks import rounded_up
 from pofx.families.autoregressive.model import AutoregressiveModel
 from pofx.families.autoregressive.module import AutoregressiveModule, one_after_the_other
 from pofx.families.autoregressive.pixelcnn import GatedLayer, ResidualBlock
-from pofx.families.autoregressive.row_lstm import RowLSTM, wavefront
+from pofx.families.autoregressive.row_lstm import RowLSTM, staggered, wavefront
 
 #: Of the gated layers, in turn: all of a context that doubles from layer to layer is seen.
 DILATIONS = (1, 2, 4)
@@ -253,6 +253,7 @@ class PixelRNN(AutoregressiveModel):
             make_layer=layer,
             two_stacks=False,
             run_layers=wavefront if by_rows else one_after_the_other,
+            stagger_layers=staggered if by_rows else None,
         )
 
 

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from pofx.distributions.pixels import DiscretisedLogisticMixture, PixelLaw
 from pofx.families.autoregressive.masks import MaskedConv2d, colour_groups
 from pofx.families.autoregressive.rows import ConvolutionRows, LayerRows
+from pofx.families.autoregressive.staggered import Stagger, StaggeredLayers, StaggeredNetwork
 
 #: Width of the first convolution.
 INPUT_KERNEL = 7
@@ -25,6 +26,9 @@ MakeLayer = Callable[[int], nn.Module]
 
 RunLayers = Callable[[Iterable[nn.Module], Tensor, Any, Tensor], tuple[Tensor, Tensor | None]]
 """From layers, h, above and y_NK to h and above."""
+
+StaggerLayers = Callable[[Iterable[nn.Module], Stagger, Tensor], StaggeredLayers]
+"""From layers, the order of the pixels and y_NK to the layers' companion."""
 
 
 def one_after_the_other(
@@ -92,6 +96,8 @@ class AutoregressiveModule(nn.Module):
         make_layer: makes the residual layers; each maps (h, above, y_NK) to (h, above) and has a companion (`rows`).
         two_stacks: whether the layers have a vertical stack.
         run_layers: evaluates several layers, as one after the other would, but perhaps quicker.
+        stagger_layers: for drawing several rows at once; None where a pixel needs all of the row above. Each layer says
+            how many columns it ``looks_right`` there.
     """
 
     def __init__(
@@ -104,10 +110,11 @@ class AutoregressiveModule(nn.Module):
         make_layer: MakeLayer,
         two_stacks: bool,
         run_layers: RunLayers = one_after_the_other,
+        stagger_layers: StaggerLayers | None = None,
     ) -> None:
         super().__init__()
         assert law.levels is not None
-        self.run_layers = run_layers
+        self.run_layers, self.stagger_layers = run_layers, stagger_layers
         self.law, self.levels, self.n_classes, self.n_features = law, law.levels, n_classes, n_features
         self.n_groups = colour_groups_of(law)
         self.n_outputs_a_pixel = law.n_parameters
@@ -137,6 +144,20 @@ class AutoregressiveModule(nn.Module):
     def rows(self, n: int, width: int, codes: Tensor | None) -> NetworkRows:
         """The companion that draws n images row by row."""
         return NetworkRows(self, n, width, codes)
+
+    @property
+    def lag(self) -> int | None:
+        """How many columns a row must be behind the one above to be drawn along with it; None: it waits for its end."""
+        if self.stagger_layers is None:
+            return None
+        looks_right: list[Any] = [layer.looks_right for layer in self.layers]
+        return 1 + max([self.input.reach, *looks_right])
+
+    def staggered(self, stagger: Stagger, n: int, codes: Tensor | None) -> StaggeredNetwork:
+        """The companion that draws n images several rows at once; of a network that has a `lag`."""
+        assert self.stagger_layers is not None
+        layers = self.stagger_layers(self.layers, stagger, self.one_hot(codes, n))
+        return StaggeredNetwork(self.input.look, layers, self.head, stagger, n)  # type: ignore[arg-type]
 
     def scaled(self, x: Tensor) -> Tensor:
         """Levels 0..K-1 -> [-1, 1]."""

@@ -19,11 +19,14 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from pofx.families.autoregressive.lstm_scan import activate_, gate_parts
 from pofx.families.autoregressive.masks import MaskedConv2d, colour_groups
+from pofx.families.autoregressive.row_lstm_staggered import RowLSTMWeights, StaggeredRowLSTM
 from pofx.families.autoregressive.row_wavefront import row_wavefront
 from pofx.families.autoregressive.rows import LayerRows
+from pofx.families.autoregressive.staggered import Stagger
 
 
 class RowLSTM(nn.Module):
@@ -60,6 +63,21 @@ class RowLSTM(nn.Module):
         """State-to-state, for a window of columns of the row above from left to right; G kh."""
         return self.state_to_state.transpose(0, 1).flatten(1)
 
+    def above_and_given_weight(self) -> Tensor:
+        """As `above_weight`, with a one and the label behind each state; what they give belongs to the pixel's own
+        column, and comes with the state straight above."""
+        given_GE = self._given_weight()
+        reach, n_given = self.input_to_state.reach, given_GE.shape[1]
+        columns = [F.pad(weight_Gh, (0, n_given)) for weight_Gh in self.state_to_state]
+        columns[reach] = torch.cat([self.state_to_state[reach], given_GE], 1)
+        return torch.cat(columns, 1)
+
+    def _given_weight(self) -> Tensor:
+        """From a one and the label to the gates; GE."""
+        assert self.input_to_state.bias is not None
+        bias_G1 = self.input_to_state.bias[:, None]
+        return bias_G1 if self.label is None else torch.cat([bias_G1, self.label.weight], 1)
+
     def gates_weight(self) -> Tensor:
         """From all that the gates look at to the gates, in the order of `row_wavefront`; G R."""
         reach = self.input_to_state.reach
@@ -67,10 +85,8 @@ class RowLSTM(nn.Module):
         features = self.input_to_state.masked_weight()[:, :, 0].flip(2).unbind(2)
         above = self.state_to_state[: reach + 1].flip(0).unbind(0)
         to_the_right = self.state_to_state[reach + 1 :].unbind(0)
-        assert self.input_to_state.bias is not None
-        given = [self.input_to_state.bias[:, None]] + ([] if self.label is None else [self.label.weight])
         to_the_left = [part for pair in zip(features[1:], above[1:], strict=True) for part in pair]
-        return torch.cat([features[0], above[0], *given, *to_the_left, *to_the_right], 1)
+        return torch.cat([features[0], above[0], self._given_weight(), *to_the_left, *to_the_right], 1)
 
     def given(self, y_NK: Tensor) -> Tensor:
         """What the gates get from elsewhere: the bias and the label; GN."""
@@ -88,8 +104,17 @@ class RowLSTM(nn.Module):
         assert self.out.bias is not None
         return self.out.bias
 
+    def out_and_bias(self) -> Tensor:
+        """From the hidden state and a one behind it; F h+1."""
+        return torch.cat([self.out_weight(), self.out_bias()[:, None]], 1)
+
     def rows(self, n: int, width: int, y_NK: Tensor) -> RowLSTMRows:
         return RowLSTMRows(self, n, width, y_NK)
+
+    @property
+    def looks_right(self) -> int:
+        """How many columns to its right a pixel looks into the row above."""
+        return self.input_to_state.reach
 
 
 def wavefront(layers: Iterable[nn.Module], h_NFHW: Tensor, above: None, y_NK: Tensor) -> tuple[Tensor, None]:
@@ -98,11 +123,7 @@ def wavefront(layers: Iterable[nn.Module], h_NFHW: Tensor, above: None, y_NK: Te
     Raises:
         TypeError: a layer that is no `RowLSTM`.
     """
-    stack: list[RowLSTM] = []
-    for layer in layers:
-        if not isinstance(layer, RowLSTM):
-            raise TypeError(f"a wavefront is made of Row LSTM layers, and {type(layer).__name__} is none")
-        stack.append(layer)
+    stack = _row_lstms(layers)
     if not stack:
         return h_NFHW, None
     n, *_, width = h_NFHW.shape
@@ -113,12 +134,39 @@ def wavefront(layers: Iterable[nn.Module], h_NFHW: Tensor, above: None, y_NK: Te
             h_HFM,
             given_EN.repeat(1, width),
             torch.stack([layer.gates_weight() for layer in stack]),
-            torch.stack([torch.cat([layer.out_weight(), layer.out_bias()[:, None]], 1) for layer in stack]),
+            torch.stack([layer.out_and_bias() for layer in stack]),
             torch.stack([layer.h0 for layer in stack]),
             torch.stack([layer.c0 for layer in stack]),
             n,
         )
     return out_HFM.unflatten(2, (width, n)).permute(3, 1, 0, 2), None
+
+
+def staggered(layers: Iterable[nn.Module], stagger: Stagger, y_NK: Tensor) -> StaggeredRowLSTM:
+    """The companion of Row LSTM layers that draws several rows at once.
+
+    Raises:
+        TypeError: a layer that is no `RowLSTM`.
+    """
+    stack = _row_lstms(layers)
+    weights = RowLSTMWeights(
+        torch.stack([layer.window_weight() for layer in stack]),
+        torch.stack([layer.above_and_given_weight() for layer in stack]),
+        # The features see the one, and not the label behind it.
+        F.pad(torch.stack([layer.out_and_bias() for layer in stack]), (0, y_NK.shape[1])),
+        torch.stack([layer.h0 for layer in stack]),
+        torch.stack([layer.c0 for layer in stack]),
+    )
+    return StaggeredRowLSTM(weights, stagger, torch.cat([y_NK.new_ones(1, len(y_NK)), y_NK.T]))
+
+
+def _row_lstms(layers: Iterable[nn.Module]) -> list[RowLSTM]:
+    stack: list[RowLSTM] = []
+    for layer in layers:
+        if not isinstance(layer, RowLSTM):
+            raise TypeError(f"a wavefront is made of Row LSTM layers, and {type(layer).__name__} is none")
+        stack.append(layer)
+    return stack
 
 
 class RowLSTMRows(LayerRows):

@@ -4,6 +4,7 @@
 
 ``naive``   a full pass of the network for every event: D passes. What the other two are measured against.
 ``cached``  one pass over the network's rows, pixel by pixel, with remembered activations (`rows.NetworkRows`).
+            Where no pixel looks far to the right into the rows above, several rows at once (`staggered`).
 ``jacobi``  row by row over the same rows: guess the row, evaluate it whole, draw it whole from the same noise, and
             repeat until nothing changes. The fixed point is the image that ``cached`` draws: its first column does not
             depend on the guess, its second then no more, and so on. Images that are finished leave the batch. Song et
@@ -17,13 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from pofx.families.autoregressive.module import AutoregressiveModule, NetworkRows
+from pofx.families.autoregressive.module import AutoregressiveModule, NetworkRows, scaled
+from pofx.families.autoregressive.staggered import Stagger
 
 Method = Literal["auto", "naive", "cached", "jacobi"]
 METHODS: tuple[Method, ...] = ("auto", "naive", "cached", "jacobi")
@@ -83,6 +86,8 @@ def draw_images(
     n, _, height, width = canvas.x_NCHW.shape
     if method == "naive":
         return _draw_naively(module, canvas, progress)
+    if method in ("auto", "cached") and after_row is None and module.lag is not None:
+        return _draw_staggered(module, canvas, module.lag, progress)
     rows = module.rows(n, width, canvas.codes)
     chosen = chosen_method(method, n, rows)
     for r in range(height):
@@ -173,6 +178,39 @@ class _Row:
         )
         assert noise is not None
         return self.law.draw(parameters_NP1W, noise, given, known)[:, :, 0]
+
+
+def _draw_staggered(
+    module: AutoregressiveModule, canvas: Canvas, lag: int, progress: Callable[[int, int], None]
+) -> Tensor:
+    n, _, height, width = canvas.x_NCHW.shape
+    stagger = Stagger(height, width, lag)
+    network = module.staggered(stagger, n, canvas.codes)
+    x_NCP = canvas.x_NCHW.flatten(2)
+    known_NCP = None if canvas.known_NCHW is None else canvas.known_NCHW.flatten(2)
+    noises: dict[int, tuple[Tensor, ...]] = {}
+    scale = partial(scaled, levels=module.levels, dtype=module.dtype)
+    for step in range(stagger.n_steps):
+        network.layers.begin(step)
+        rows = stagger.rows(step)
+        if not rows:
+            continue
+        if stagger.column(step, rows[-1]) == 0:
+            noises[rows[-1]] = canvas.noise(module).unbind(-1)
+        noise_NQ1K = torch.stack([noises[row][stagger.column(step, row)] for row in rows], -1)
+        here = stagger.pixels(step, width)
+        x_NCK = x_NCP[:, :, here]
+        given_NC1K = x_NCK[:, :, None].clone()
+        known_NC1K = None if known_NCP is None else known_NCP[:, :, None, here]
+        for group in range(module.n_groups):
+            drawn_NCK = module.law.draw(network.parameters(step), noise_NQ1K, given_NC1K, known_NC1K)[:, :, 0]
+            colours = slice(None) if module.n_groups == 1 else slice(group, group + 1)
+            x_NCK[:, colours] = drawn_NCK[:, colours]
+            network.write(step, scale(x_NCK))
+        if stagger.column(step, rows[0]) == width - 1:
+            del noises[rows[0]]
+            progress(rows[0] + 1, height)
+    return x_NCP.unflatten(2, (height, width))
 
 
 def _columns(part: Tensor | None) -> Iterable[Tensor | None]:
