@@ -7,7 +7,6 @@ from torch import nn
 
 from pofx.families.autoregressive.module import AutoregressiveModule
 from pofx.families.autoregressive.row_lstm import RowLSTM, staggered
-from pofx.families.autoregressive.sampling import Canvas, draw_images
 from pofx.families.autoregressive.staggered import Stagger, StepMemory
 
 SHAPES = [(1, 1), (1, 9), (9, 1), (5, 4), (4, 5), (9, 28), (3, 8), (8, 3)]
@@ -66,7 +65,7 @@ def test_only_rows_that_look_little_to_the_right_are_drawn_at_once(network):
 
 @pytest.mark.parametrize("kernel", [1, 5, 9])
 @pytest.mark.parametrize("size", [(3, 24), (4, 3)])
-def test_layers_of_any_width_draw_the_same(kernel, size):
+def test_parameters_are_those_of_the_whole_image(kernel, size):
     """Kernel 9 looks further to the right than the first convolution; kernel 1 keeps no features. The wider image makes
     the memory move to its front."""
     module = AutoregressiveModule(
@@ -81,13 +80,20 @@ def test_layers_of_any_width_draw_the_same(kernel, size):
     for seed, parameter in enumerate(module.parameters()):
         nn.init.normal_(parameter, std=0.4, generator=torch.Generator().manual_seed(seed))
     assert module.lag == 1 + max(3, kernel // 2)
-    drawn = []
-    for method in ("naive", "cached"):
-        x = torch.zeros(5, 1, *size, dtype=torch.int64)
-        canvas = Canvas(x, None, torch.tensor([0, 1, 1, 0, 1]), torch.Generator().manual_seed(3))
-        drawn.append(draw_images(module, canvas, method))
-    assert torch.equal(*drawn)
-    assert len(drawn[0].unique()) == 3
+    codes = torch.tensor([0, 1, 1, 0, 1])
+    x_NCHW = torch.randint(0, 3, (5, 1, *size), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        parameters_NPHW = module(x_NCHW, codes)
+        stagger = Stagger(*size, module.lag)
+        network = module.staggered(stagger, 5, codes)
+        for step in range(stagger.n_steps):
+            network.layers.begin(step)
+            for row in (rows := stagger.rows(step)):
+                column = stagger.column(step, row)
+                at_once = network.parameters(step)[..., 0, row - rows[0]]
+                torch.testing.assert_close(at_once, parameters_NPHW[:, :, row, column], rtol=0, atol=1e-12)
+            if rows:
+                network.write(step, module.scaled(x_NCHW.flatten(2)[:, :, stagger.pixels(step, size[1])]))
 
 
 def test_only_row_lstms_are_staggered():
