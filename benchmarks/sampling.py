@@ -113,7 +113,8 @@ def ties(arm: str, module: AutoregressiveModule) -> None:
             "sampling_ties",
             {
                 "network": arm, "method": method, "size": size, "images": n,
-                "images_unlike_naive": int(unlike.flatten(1).any(1).sum()), "sub_pixels_unlike_naive": int(unlike.sum()),
+                "images_unlike_naive": int(unlike.flatten(1).any(1).sum()),
+                "sub_pixels_unlike_naive": int(unlike.sum()),
             },
         )  # fmt: skip
 
