@@ -47,8 +47,7 @@ class StaggeredRowLSTM(StaggeredLayers):
         n_layers, n_features, _ = weights.out_LFS.shape
         self.n_hidden, self.n = weights.h0_Lh.shape[1], given_EN.shape[1]
         self.reach = weights.window_LGI.shape[2] // n_features - 1
-        # The input of each layer, and the output of the last.
-        self.x = StepMemory(self.reach, given_EN.new_zeros(n_layers + 1, n_features, stagger.height * self.n))
+        self.x = StepMemory(self.reach, given_EN.new_zeros(n_layers, n_features, stagger.height * self.n))
         zeros_LhM = given_EN.new_zeros(n_layers, self.n_hidden, (stagger.height + 1) * self.n)
         given_LEM = given_EN.repeat(n_layers, 1, stagger.height + 1)
         self.h = StepMemory(stagger.lag + self.reach, torch.cat([zeros_LhM, given_LEM], 1))
@@ -85,8 +84,7 @@ class StaggeredRowLSTM(StaggeredLayers):
         own = slice(rows.start * self.n, rows.stop * self.n)
         # In the memory of the states, a row further on.
         above, below = own, slice(own.start + self.n, own.stop + self.n)
-        x_LFM, states_LSM = self.x.step(own), self.h.step(below)
-        x_LFM[0] = h_FM
+        states_LSM = self.h.step(below)
         if len(rows) not in self.rooms:
             self.rooms[len(rows)] = _Room(weights, h_FM)
         room = self.rooms[len(rows)]
@@ -94,14 +92,20 @@ class StaggeredRowLSTM(StaggeredLayers):
         torch.bmm(weights.above_LGI, self.h.steps(lag + reach, lag - reach, above), out=room.gates_LGM)
         if reach:
             n_left = reach * len(h_FM)
-            room.gates_LGM.baddbmm_(weights.window_LGI[..., :n_left], self.x.steps(reach, 1, own)[:-1])
-        x = x_LFM.unbind(0)
-        views = (self.c.step(above, lag), self.c.step(below), states_LSM[:, : self.n_hidden], states_LSM)
-        for number, (above_c, c, h, states) in enumerate(zip(*(view.unbind(0) for view in views), strict=True)):
-            room.gates[number].addmm_(self.own_weights[number], x[number])
+            room.gates_LGM.baddbmm_(weights.window_LGI[..., :n_left], self.x.steps(reach, 1, own))
+        views = (
+            self.x.step(own),
+            self.c.step(above, lag),
+            self.c.step(below),
+            states_LSM[:, : self.n_hidden],
+            states_LSM,
+        )
+        for number, (x, above_c, c, h, states) in enumerate(zip(*(view.unbind(0) for view in views), strict=True)):
+            x.copy_(h_FM)
+            room.gates[number].addmm_(self.own_weights[number], h_FM)
             activate_(room.parts[number], above_c, c, c, room.tanh_hM, h)
-            torch.addmm(x[number], self.out_weights[number], states, out=x[number + 1])
-        return x[-1]
+            h_FM.addmm_(self.out_weights[number], states)
+        return h_FM
 
 
 class _Room:

@@ -90,7 +90,8 @@ class StaggeredLayers(ABC):
 
     @abstractmethod
     def evaluate(self, h_FM: Tensor, rows: range) -> Tensor:
-        """The last layer's output at the pixels of the step, given the first one's input; may be called again."""
+        """The last layer's output at the pixels of the step, given the first one's input, which it overwrites.
+        May be called again in a step."""
 
 
 class StaggeredNetwork:
