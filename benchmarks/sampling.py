@@ -41,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arm", choices=["pixelcnn", "row_lstm", "diagonal_bilstm", "ties"], required=True)
     parser.add_argument("--minutes", type=float, default=2)
+    parser.add_argument("--sizes", type=int, nargs="+", choices=REPETITIONS, default=list(REPETITIONS))
     parser.add_argument("--data-folder", type=Path)
     arguments = parser.parse_args()
     images = common.load("binarized_mnist", arguments.data_folder)["x_train"]
@@ -48,7 +49,7 @@ def main() -> None:
         for arm in ("pixelcnn", "row_lstm", "diagonal_bilstm"):
             ties(arm, fitted(arm, images, arguments.minutes))
     else:
-        costs(arguments.arm, fitted(arguments.arm, images, arguments.minutes))
+        costs(arguments.arm, fitted(arguments.arm, images, arguments.minutes), arguments.sizes)
 
 
 def fitted(arm: str, images: NDArray[np.uint8], minutes: float) -> AutoregressiveModule:
@@ -60,9 +61,10 @@ def fitted(arm: str, images: NDArray[np.uint8], minutes: float) -> Autoregressiv
     return model.fit(images[:20_000]).module_
 
 
-def costs(arm: str, module: AutoregressiveModule) -> None:
+def costs(arm: str, module: AutoregressiveModule, sizes: list[int]) -> None:
     reference = PlainPixelCNN(64, 7).eval() if arm == "pixelcnn" else None
-    for size, repetitions in REPETITIONS.items():
+    for size in sizes:
+        repetitions = REPETITIONS[size]
         for n in (BATCH, 1):
             timings: dict[str, list[float]] = {}
             x = drawn(module, n, size, "auto")
