@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,42 +15,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from pofx.applications import directions
-from pofx.applications.attributes import Attribute, check_attributes
+from pofx.applications.attributes import check_attributes
 from pofx.applications.latents import decode, encode, importance, repeated, require, unknown_name
+from pofx.applications.learned_directions import DIMENSION, PRINCIPAL, Direction, is_reserved, learned_directions
 from pofx.applications.paths import Mode, interpolate_linearly, interpolate_spherically
 
-#: The names of principal directions and of single dimensions; no attribute may be called like them.
-PRINCIPAL, DIMENSION = re.compile(r"pc([1-9][0-9]*)"), re.compile(r"z(0|[1-9][0-9]*)")
-#: Where the means of an attribute's classes lie nearer to each other along its direction than this part of the
-#: standard deviation there, their distance is no measure of strength.
-LEAST_UNIT = 0.05
 #: The values of a traversal, in standard deviations.
 VALUES = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
-
-
-def is_reserved(name: str) -> bool:
-    """Whether a direction of that name is there without any attribute: pc1, pc2, ..., z0, z1, ..."""
-    return bool(PRINCIPAL.fullmatch(name) or DIMENSION.fullmatch(name))
-
-
-@dataclass(frozen=True)
-class Direction:
-    """A way to move latents.
-
-    Attributes:
-        name: what it is called in `LatentEditor.edit`.
-        kind: "binary" or "real" for that of an attribute, "principal", or "dimension".
-        vector: of length 1, (L,).
-        unit: the length of strength 1, in the unit of the latents.
-        score: held-out area under the ROC curve of a binary attribute (chance: 0.5), held-out R^2 of a real one
-            (chance: 0); NaN for all others, and where there were too few images to hold any out.
-    """
-
-    name: str
-    kind: str
-    vector: NDArray[np.float64]
-    unit: float
-    score: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -180,7 +150,10 @@ class LatentEditor(MetaEstimatorMixin, BaseEstimator):
         order = np.argsort(-self.latent_importance_, kind="stable")
         self.live_dims_: NDArray[np.int64] = order[~dead[order]]
         self._axes, self._variances = directions.principal_axes(Z)
-        self.directions_ = self._learned(Z, found)
+        method: Any = self.method
+        self.directions_ = learned_directions(
+            Z, found, method=method, orthogonal=self.orthogonal, n_folds=self.n_folds, random_state=self.random_state
+        )
         self.scores_ = {name: direction.score for name, direction in self.directions_.items()}
         chance = [one.name for one in found if directions.is_at_chance(self.scores_[one.name], one)]
         if chance:
@@ -219,42 +192,6 @@ class LatentEditor(MetaEstimatorMixin, BaseEstimator):
                 raise ValueError("y must hold labels for the examples of each attribute, under the same names")
             labels = np.concatenate([np.asarray(part) for name in examples for part in _pair(name, y[name])])
         return self.fit(np.concatenate([part for _, part in groups]), attributes, y=labels)
-
-    def _learned(self, Z: NDArray[np.float64], attributes: list[Attribute]) -> dict[str, Direction]:
-        names = [attribute.name for attribute in attributes]
-        kept = names if self.orthogonal is True else list(self.orthogonal or ())
-        for name in kept:
-            if name not in names:
-                raise unknown_name(name, names, "attribute")
-        method: Any = self.method
-        raw = {one.name: directions.attribute_direction(Z, one, method) for one in attributes}
-        learned = {}
-        for attribute in attributes:
-            others = np.array([raw[name] for name in kept if name != attribute.name]).reshape(-1, Z.shape[1])
-            u = directions.orthogonal_to(raw[attribute.name], others)
-            if u is None:
-                raise ValueError(
-                    f"the direction of {attribute.name!r} is a combination of those that it has to be orthogonal to: "
-                    "nothing of it would be left"
-                )
-            unit = self._unit(Z, attribute, u)
-            score = directions.held_out_score(Z, attribute, method, others, self.n_folds, self.random_state)
-            learned[attribute.name] = Direction(attribute.name, attribute.kind, u, unit, score)
-        return learned
-
-    def _unit(self, Z: NDArray[np.float64], attribute: Attribute, u: NDArray[np.float64]) -> float:
-        """The length of strength 1; one standard deviation where the attribute hardly moves the mean along u."""
-        known = attribute.known
-        t = Z[known] @ u
-        change = directions.mean_difference(t[:, None], attribute.values[known])[0] * attribute.spread
-        if change > LEAST_UNIT * t.std():
-            return float(change)
-        warnings.warn(
-            f"along the direction of {attribute.name!r} images with it lie hardly beyond those without: strength 1 is "
-            "one standard deviation there",
-            stacklevel=4,
-        )
-        return float(t.std())
 
     # ---- directions by name -----------------------------------------------------------------------------------------
 

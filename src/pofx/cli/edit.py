@@ -155,8 +155,8 @@ def edit(
 def _attributes(path: Path | None, collection: Collection, wanted: list[str]) -> dict[str, NDArray[Any]]:
     """Those of the attributes of a collection that are wanted: of a table, else its classes."""
     from pofx.applications.attributes import class_attributes
-    from pofx.applications.editing import is_reserved
     from pofx.applications.latents import unknown_name
+    from pofx.applications.learned_directions import is_reserved
     from pofx.cli.attribute_table import read_attributes
 
     if path is not None:
