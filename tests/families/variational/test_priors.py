@@ -170,6 +170,28 @@ def test_a_vamp_prior_follows_the_encoder_of_its_copy():
     assert torch.equal(module.prior.log_density(z), twin.prior.log_density(z))
 
 
+@pytest.mark.parametrize("prior", ["normal", "flow", "vamp", "mixture"])
+def test_a_fixed_density_is_the_density(prior):
+    """Also where it was made in inference mode, and z is differentiated by."""
+    with torch.random.fork_rng():
+        module = make_module(6, 5, prior=prior)
+    with torch.inference_mode():
+        fixed = module.prior.fixed_log_density()
+    z = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    assert torch.equal(fixed(z), module.prior.log_density(z))
+    (by_fixed,) = torch.autograd.grad(fixed(z).sum(), z)
+    (by_density,) = torch.autograd.grad(module.prior.log_density(z).sum(), z)
+    assert torch.equal(by_fixed, by_density)
+
+
+def test_a_fixed_vamp_prior_encodes_once(monkeypatch):
+    with torch.random.fork_rng():
+        module = make_module(6, 5, prior="vamp", prior_components=4)
+    fixed = module.prior.fixed_log_density()
+    monkeypatch.setattr(module.prior, "components", None)
+    assert fixed(torch.zeros(2, 3)).shape == (2,)
+
+
 def test_pseudo_inputs_start_as_patches():
     with torch.random.fork_rng():
         start = patches(3, (2, 9, 6))

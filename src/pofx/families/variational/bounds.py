@@ -21,19 +21,20 @@ LogJoint = Callable[[Tensor], Tensor]
 
 
 def log_joint_of(module: VAEModule, x_NCHW: Tensor, codes: Tensor | None, *, discrete: bool) -> LogJoint:
-    """log p(x | z) + log p(z) of these images as a function of z_SNL.
+    """log p(x | z) + log p(z) of these images as a function of z_SNL, by the parameters of the prior as they are now.
 
     Args:
         x_NCHW: levels; of a continuous model scaled reals, unless ``discrete`` says levels and means their mass.
         codes: class codes (n,) of a conditional model: p(x | z, y).
     """
     law, x_NCHW = module.law(discrete=discrete), x_NCHW.to(module.dtype)
+    log_prior = module.prior.fixed_log_density()
 
     def log_joint(z_SNL: Tensor) -> Tensor:
         n_draws, n, _ = z_SNL.shape
         parameters = module.decode(z_SNL.flatten(0, 1), None if codes is None else codes.repeat(n_draws))
         log_likelihood_SN = law.log_likelihood(parameters.unflatten(0, (n_draws, n)), x_NCHW)
-        return log_likelihood_SN + module.prior.log_density(z_SNL)
+        return log_likelihood_SN + log_prior(z_SNL)
 
     return log_joint
 

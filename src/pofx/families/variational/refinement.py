@@ -34,13 +34,13 @@ def log_joint(
         codes: classes (n,), of a conditional model.
         class_prior: p(y), where such a model is asked without classes: then log p(x, z) = log sum_y p(y) p(x, z | y).
     """
-    law = module.law()
+    law, log_prior = module.law(), module.prior.fixed_log_density()
 
     def log_likelihood(z_NL: Tensor, y_N: Tensor | None) -> Tensor:
         return in_double(law.log_prob(module.decode(z_NL, y_N), x_NCHW)).flatten(1).sum(dim=1)
 
     def value(z_NL: Tensor) -> Tensor:
-        log_prior_N = in_double(module.prior.log_density(z_NL))
+        log_prior_N = in_double(log_prior(z_NL))
         if class_prior is None:
             return log_likelihood(z_NL, codes) + log_prior_N
         joint_KN = [
