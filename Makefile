@@ -32,6 +32,7 @@ bench: $(STAMP)
 	for data in mnist fashion_mnist; do for arm in model mean_difference logistic orthogonal refined; do \
 		$(BIN)/python benchmarks/editing.py $$data --arm $$arm || exit 1; done; done
 	for arm in model vae raw pca autoencoder random; do $(BIN)/python benchmarks/latents.py mnist --arm $$arm || exit 1; done
+	for arm in beta_1 beta_4 pca; do $(BIN)/python benchmarks/disentanglement.py --arm $$arm || exit 1; done
 	$(BIN)/python benchmarks/recurrent_training.py
 	for arm in pixelcnn row_lstm diagonal_bilstm ties; do $(BIN)/python benchmarks/sampling.py --arm $$arm || exit 1; done
 	for arm in baselines pixelcnn reference row_lstm diagonal_bilstm; do \

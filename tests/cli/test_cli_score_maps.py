@@ -98,7 +98,7 @@ def test_names_of_files_and_colours(colour_pixelcnn, tmp_path, pages):
 
 @pytest.mark.parametrize("option", ["--map", "--map-npz"])
 def test_a_model_without_them(option, model_path, tmp_path, capsys, monkeypatch):
-    monkeypatch.delattr("pofx.families.variational.estimator.VAE.surprise_map")
+    monkeypatch.delattr("pofx.families.variational.scores.BoundScores.surprise_map")
     suffix = ".png" if option == "--map" else ".npz"
     assert main(["score", str(model_path), "digits", option, str(tmp_path / f"x{suffix}")]) == 1
     assert "VAE has no numbers for single pixels: leave out --map and --map-npz" in capsys.readouterr().err
