@@ -53,6 +53,13 @@ def test_every_parameter_is_documented_and_validated(family):
     assert names <= set(cls._parameter_constraints)
 
 
+def test_features_come_in_the_container_that_is_asked_for(family):
+    """scikit-learn's `set_output` wraps the `transform` of classes that inherit from its mixin."""
+    cls = pofx.family(family)
+    if hasattr(cls, "transform"):
+        assert hasattr(cls.transform, "__wrapped__")
+
+
 def test_the_registry_knows_the_family(family, fitted):
     assert pofx.family(family) is type(fitted)
     assert family in pofx.family_names()

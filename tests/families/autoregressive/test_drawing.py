@@ -93,8 +93,9 @@ def test_known_values_count_for_what_is_drawn_after_them():
 
 
 @pytest.mark.parametrize("method", ["naive", *FAST_METHODS])
-def test_what_stands_at_unknown_places_does_not_count(method):
-    module = make_network("gated", LAWS["softmax_of_3"](3))
+@pytest.mark.parametrize("network", ["gated", "row_lstm"])
+def test_what_stands_at_unknown_places_does_not_count(network, method):
+    module = make_network(network, LAWS["softmax_of_3"](3))
     known = random_mask(4, 3, 3, 4)
     values = torch.randint(0, 3, (4, 3, 3, 4), generator=torch.Generator().manual_seed(3))
     drawn = [
@@ -109,8 +110,9 @@ def seeded(seed):
 
 
 @pytest.mark.parametrize("method", ["naive", *FAST_METHODS])
-def test_everything_known_stays(method):
-    module = make_network("plain", LAWS["mixture_of_4"](3))
+@pytest.mark.parametrize("network", ["plain", "row_lstm"])
+def test_everything_known_stays(network, method):
+    module = make_network(network, LAWS["mixture_of_4"](3))
     known = torch.ones(3, 3, 2, 4, dtype=torch.bool)
     canvas = make_canvas(module, 3, 2, 4, known=known)
     given = canvas.x_NCHW.clone()
@@ -177,8 +179,9 @@ def test_auto_draws_the_same_as_all(network, n):
 
 
 @pytest.mark.parametrize("method", ["naive", *FAST_METHODS])
-def test_the_generator_alone_decides(method):
-    module = make_network("gated", LAWS["mixture_of_4"](3))
+@pytest.mark.parametrize("network", ["gated", "row_lstm"])
+def test_the_generator_alone_decides(network, method):
+    module = make_network(network, LAWS["mixture_of_4"](3))
     before = torch.get_rng_state()
     one, same, other = (draw_images(module, make_canvas(module, 4, 3, 3, seed=seed), method) for seed in (0, 0, 1))
     assert torch.equal(torch.get_rng_state(), before)
@@ -204,10 +207,13 @@ def test_drawing_leaves_the_weights_alone(network, kernel, method):
 
 
 @pytest.mark.parametrize("method", ["naive", *FAST_METHODS])
-def test_progress_is_told_row_by_row(method):
-    module = make_network("plain", LAWS["sigmoid"](1))
+@pytest.mark.parametrize(("network", "width"), [("plain", 3), ("row_lstm", 3), ("row_lstm", 9)])
+def test_progress_is_told_row_by_row(network, width, method):
+    module = make_network(network, LAWS["sigmoid"](1))
     told = []
-    draw_images(module, make_canvas(module, 2, 4, 3), method, progress=lambda done, total: told.append((done, total)))
+    draw_images(
+        module, make_canvas(module, 2, 4, width), method, progress=lambda done, total: told.append((done, total))
+    )
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 

@@ -7,6 +7,7 @@ from torch import nn
 
 from pofx.families.autoregressive.module import AutoregressiveModule
 from pofx.families.autoregressive.row_lstm import RowLSTM, staggered
+from pofx.families.autoregressive.sampling import Canvas, draw_images
 from pofx.families.autoregressive.staggered import Stagger, StepMemory
 
 SHAPES = [(1, 1), (1, 9), (9, 1), (5, 4), (4, 5), (9, 28), (3, 8), (8, 3)]
@@ -27,6 +28,7 @@ def test_every_pixel_has_its_step(height, width, lag):
             # Of the row above all columns fewer than lag to the right were evaluated before.
             assert all(step_of[row - 1, c] < step for c in range(min(width, column + lag)))
     assert list(stagger.rows(stagger.n_steps)) == []
+    assert max(len(stagger.rows(step)) for step in range(stagger.n_steps)) == stagger.most_rows
 
 
 @pytest.mark.parametrize("pitch_more", [0, 6])
@@ -87,15 +89,32 @@ def test_parameters_are_those_of_the_whole_image(kernel, size):
         stagger = Stagger(*size, module.lag)
         network = module.staggered(stagger, 5, codes)
         for step in range(stagger.n_steps):
-            network.layers.begin(step)
-            for row in (rows := stagger.rows(step)):
-                column = stagger.column(step, row)
-                at_once = network.parameters(step)[..., 0, row - rows[0]]
-                torch.testing.assert_close(at_once, parameters_NPHW[:, :, row, column], rtol=0, atol=1e-12)
-            if rows:
+            network.begin(step)
+            if rows := stagger.rows(step):
+                columns = [stagger.column(step, row) for row in rows]
+                expected_NPK = parameters_NPHW[:, :, list(rows), columns]
+                torch.testing.assert_close(network.parameters(step)[:, :, 0], expected_NPK, rtol=0, atol=1e-12)
                 network.write(step, module.scaled(x_NCHW.flatten(2)[:, :, stagger.pixels(step, size[1])]))
 
 
 def test_only_row_lstms_are_staggered():
     with pytest.raises(TypeError, match="Conv2d"):
-        staggered([nn.Conv2d(1, 1, 1)], Stagger(2, 2, 4), torch.zeros(1, 0))
+        staggered([nn.Conv2d(1, 1, 1)], Stagger(2, 2, 4), torch.zeros(1, 0), True)
+
+
+def test_autocast_changes_nothing():
+    """Errors of half precision would add up over the rows."""
+    module = make_network("row_lstm", LAWS["sigmoid"](1)).float()
+    drawn = []
+    for enabled in (False, True):
+        canvas = Canvas(torch.zeros(3, 1, 4, 9, dtype=torch.int64), None, None, torch.Generator().manual_seed(0))
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            drawn.append(draw_images(module, canvas, "cached"))
+    assert torch.equal(*drawn)
+
+
+def test_nothing_is_recorded_for_a_derivative():
+    module = make_network("row_lstm", LAWS["sigmoid"](1))
+    network = module.staggered(Stagger(2, 5, module.lag), 3, None)
+    network.begin(0)
+    assert not network.parameters(0).requires_grad

@@ -27,8 +27,8 @@ MakeLayer = Callable[[int], nn.Module]
 RunLayers = Callable[[Iterable[nn.Module], Tensor, Any, Tensor], tuple[Tensor, Tensor | None]]
 """From layers, h, above and y_NK to h and above."""
 
-StaggerLayers = Callable[[Iterable[nn.Module], Stagger, Tensor], StaggeredLayers]
-"""From layers, the order of the pixels and y_NK to the layers' companion."""
+StaggerLayers = Callable[[Iterable[nn.Module], Stagger, Tensor, bool], StaggeredLayers]
+"""From layers, the order of the pixels, y_NK, and whether a pixel is one event, to the layers' companion."""
 
 
 def one_after_the_other(
@@ -114,6 +114,7 @@ class AutoregressiveModule(nn.Module):
     ) -> None:
         super().__init__()
         assert law.levels is not None
+        assert stagger_layers is None or not two_stacks, "a vertical stack sees more of the row above in every layer"
         self.run_layers, self.stagger_layers = run_layers, stagger_layers
         self.law, self.levels, self.n_classes, self.n_features = law, law.levels, n_classes, n_features
         self.n_groups = colour_groups_of(law)
@@ -148,7 +149,7 @@ class AutoregressiveModule(nn.Module):
     @property
     def lag(self) -> int | None:
         """How many columns a row must be behind the one above to be drawn along with it; None: it waits for its end."""
-        if self.stagger_layers is None:
+        if self.stagger_layers is None or not self.layers:
             return None
         looks_right: list[Any] = [layer.looks_right for layer in self.layers]
         return 1 + max([self.input.reach, *looks_right])
@@ -156,7 +157,7 @@ class AutoregressiveModule(nn.Module):
     def staggered(self, stagger: Stagger, n: int, codes: Tensor | None) -> StaggeredNetwork:
         """The companion that draws n images several rows at once; of a network that has a `lag`."""
         assert self.stagger_layers is not None
-        layers = self.stagger_layers(self.layers, stagger, self.one_hot(codes, n))
+        layers = self.stagger_layers(self.layers, stagger, self.one_hot(codes, n), self.n_groups == 1)
         return StaggeredNetwork(self.input.look, layers, self.head, stagger, n)  # type: ignore[arg-type]
 
     def scaled(self, x: Tensor) -> Tensor:

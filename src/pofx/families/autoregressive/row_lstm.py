@@ -142,22 +142,24 @@ def wavefront(layers: Iterable[nn.Module], h_NFHW: Tensor, above: None, y_NK: Te
     return out_HFM.unflatten(2, (width, n)).permute(3, 1, 0, 2), None
 
 
-def staggered(layers: Iterable[nn.Module], stagger: Stagger, y_NK: Tensor) -> StaggeredRowLSTM:
+def staggered(layers: Iterable[nn.Module], stagger: Stagger, y_NK: Tensor, seen_once: bool) -> StaggeredRowLSTM:
     """The companion of Row LSTM layers that draws several rows at once.
 
     Raises:
         TypeError: a layer that is no `RowLSTM`.
     """
     stack = _row_lstms(layers)
-    weights = RowLSTMWeights(
-        torch.stack([layer.window_weight() for layer in stack]),
-        torch.stack([layer.above_and_given_weight() for layer in stack]),
-        # The features see the one, and not the label behind it.
-        F.pad(torch.stack([layer.out_and_bias() for layer in stack]), (0, y_NK.shape[1])),
-        torch.stack([layer.h0 for layer in stack]),
-        torch.stack([layer.c0 for layer in stack]),
-    )
-    return StaggeredRowLSTM(weights, stagger, torch.cat([y_NK.new_ones(1, len(y_NK)), y_NK.T]))
+    with torch.no_grad():
+        weights = RowLSTMWeights(
+            torch.stack([layer.window_weight() for layer in stack]),
+            torch.stack([layer.above_and_given_weight() for layer in stack]),
+            # The features see the one, and not the label behind it.
+            F.pad(torch.stack([layer.out_and_bias() for layer in stack]), (0, y_NK.shape[1])),
+            torch.stack([layer.h0 for layer in stack]),
+            torch.stack([layer.c0 for layer in stack]),
+        )
+    given_EN = torch.cat([y_NK.new_ones(1, len(y_NK)), y_NK.T])
+    return StaggeredRowLSTM(weights, stagger, given_EN, seen_once=seen_once)
 
 
 def _row_lstms(layers: Iterable[nn.Module]) -> list[RowLSTM]:

@@ -87,7 +87,9 @@ def draw_images(
     if method == "naive":
         return _draw_naively(module, canvas, progress)
     if method in ("auto", "cached") and after_row is None and module.lag is not None:
-        return _draw_staggered(module, canvas, module.lag, progress)
+        # In the precision of the parameters, as in a pass of the network.
+        with torch.autocast(module.device.type, enabled=False):
+            return _draw_staggered(module, canvas, module.lag, progress)
     rows = module.rows(n, width, canvas.codes)
     chosen = chosen_method(method, n, rows)
     for r in range(height):
@@ -186,12 +188,12 @@ def _draw_staggered(
     n, _, height, width = canvas.x_NCHW.shape
     stagger = Stagger(height, width, lag)
     network = module.staggered(stagger, n, canvas.codes)
-    x_NCP = canvas.x_NCHW.flatten(2)
-    known_NCP = None if canvas.known_NCHW is None else canvas.known_NCHW.flatten(2)
+    x_NCX = canvas.x_NCHW.flatten(2)
+    known_NCX = None if canvas.known_NCHW is None else canvas.known_NCHW.flatten(2)
     noises: dict[int, tuple[Tensor, ...]] = {}
     scale = partial(scaled, levels=module.levels, dtype=module.dtype)
     for step in range(stagger.n_steps):
-        network.layers.begin(step)
+        network.begin(step)
         rows = stagger.rows(step)
         if not rows:
             continue
@@ -199,9 +201,9 @@ def _draw_staggered(
             noises[rows[-1]] = canvas.noise(module).unbind(-1)
         noise_NQ1K = torch.stack([noises[row][stagger.column(step, row)] for row in rows], -1)
         here = stagger.pixels(step, width)
-        x_NCK = x_NCP[:, :, here]
+        x_NCK = x_NCX[:, :, here]
         given_NC1K = x_NCK[:, :, None].clone()
-        known_NC1K = None if known_NCP is None else known_NCP[:, :, None, here]
+        known_NC1K = None if known_NCX is None else known_NCX[:, :, None, here]
         for group in range(module.n_groups):
             drawn_NCK = module.law.draw(network.parameters(step), noise_NQ1K, given_NC1K, known_NC1K)[:, :, 0]
             colours = slice(None) if module.n_groups == 1 else slice(group, group + 1)
@@ -210,7 +212,7 @@ def _draw_staggered(
         if stagger.column(step, rows[0]) == width - 1:
             del noises[rows[0]]
             progress(rows[0] + 1, height)
-    return x_NCP.unflatten(2, (height, width))
+    return x_NCX.unflatten(2, (height, width))
 
 
 def _columns(part: Tensor | None) -> Iterable[Tensor | None]:

@@ -5,8 +5,8 @@ step s the rows r with 0 <= s - lag r < W are evaluated together, each at its co
 W + lag (H - 1) steps instead of H W. The Row LSTM is such a network at any depth: a layer takes from the row above its
 own states only, so that how far it looks to the right does not add up over the layers, but over the rows.
 
-Shapes: N images, K rows of a step, M = K N columns of a matrix, images innermost; L layers, S
-steps, C channels, F features, P parameters.
+Shapes: N images, K rows of a step, M = K N columns of a matrix, images innermost; L layers, T steps, C channels, F
+features, P parameters, X places of the image with zeros around it, I numbers of a window.
 """
 
 from __future__ import annotations
@@ -38,13 +38,18 @@ class Stagger:
         first = -((self.width - 1 - step) // self.lag)
         return range(max(0, first), min(self.height - 1, step // self.lag) + 1)
 
+    @property
+    def most_rows(self) -> int:
+        """Of a step."""
+        return min(self.height, -(-self.width // self.lag))
+
     def column(self, step: int, row: int) -> int:
         return step - self.lag * row
 
     def pixels(self, step: int, pitch: int) -> slice:
         """Where the pixels of a step lie in an image whose rows begin ``pitch`` numbers apart; the step has rows."""
         rows = self.rows(step)
-        # From one row to the next; a single row needs none, and the images of several are wider than the lag.
+        # From one row to the next; a step of several rows has pitch >= width > lag.
         gap = max(1, pitch - self.lag)
         first = rows[0] * pitch + self.column(step, rows[0])
         return slice(first, first + gap * (len(rows) - 1) + 1, gap)
@@ -61,24 +66,29 @@ class StepMemory:
     def __init__(self, n_back: int, start_LFM: Tensor) -> None:
         self.n_back = n_back
         # What is still needed moves to the front when the end is reached; with this room it seldom has to.
-        self.kept_LSFM = start_LFM[:, None].repeat(1, 3 * n_back + 2, 1, 1)
+        self.kept_LTFM = start_LFM[:, None].repeat(1, 3 * n_back + 2, 1, 1)
         self.now = n_back
 
     def advance(self, wanted: slice) -> None:
-        """Begin the next step; of the columns, only the wanted ones will be looked at in steps that were before."""
+        """Begin the next step.
+
+        Args:
+            wanted: the columns of the steps before that will still be looked at. All others may go stale, but for those
+                that nobody has written to yet: they still are as they were at the start, in all steps.
+        """
         self.now += 1
-        n_kept = self.kept_LSFM.shape[1]
+        n_kept = self.kept_LTFM.shape[1]
         if self.now == n_kept:
-            self.kept_LSFM[:, : self.n_back, :, wanted] = self.kept_LSFM[:, n_kept - self.n_back :, :, wanted]
+            self.kept_LTFM[:, : self.n_back, :, wanted] = self.kept_LTFM[:, n_kept - self.n_back :, :, wanted]
             self.now = self.n_back
 
     def step(self, columns: slice, back: int = 0) -> Tensor:
         """The matrices of one step, a view, LFM."""
-        return self.kept_LSFM[:, self.now - back, :, columns]
+        return self.kept_LTFM[:, self.now - back, :, columns]
 
     def steps(self, first: int, last: int, columns: slice) -> Tensor:
         """From ``first`` steps ago to ``last`` steps ago, one below the other, a view."""
-        return self.kept_LSFM[:, self.now - first : self.now - last + 1].flatten(1, 2)[..., columns]
+        return self.kept_LTFM[:, self.now - first : self.now - last + 1].flatten(1, 2)[..., columns]
 
 
 class StaggeredLayers(ABC):
@@ -89,7 +99,7 @@ class StaggeredLayers(ABC):
         """Begin a step; every step is begun, in order, also one without rows."""
 
     @abstractmethod
-    def evaluate(self, h_FM: Tensor, rows: range) -> Tensor:
+    def evaluate(self, h_FM: Tensor) -> Tensor:
         """The last layer's output at the pixels of the step, given the first one's input, which it overwrites.
         May be called again in a step."""
 
@@ -106,29 +116,33 @@ class StaggeredNetwork:
     def __init__(
         self, look: MaskedConv2d, layers: StaggeredLayers, head: Iterable[MaskedConv2d], stagger: Stagger, n: int
     ) -> None:
-        weight_FCRS = look.masked_weight().detach()
+        weight = look.masked_weight().detach()
         self.stagger, self.layers, self.reach = stagger, layers, look.reach
         self.pitch = stagger.width + 2 * look.reach
-        self.weight, self.bias = weight_FCRS.flatten(1), _column(look.bias)
+        self.weight_FI, self.bias = weight.flatten(1), _column(look.bias)
         self.head = [
             (convolution.masked_weight().detach()[:, :, 0, 0], _column(convolution.bias)) for convolution in head
         ]
         # The image with zeros around it.
-        n_channels = weight_FCRS.shape[1]
-        self.u_CPN = weight_FCRS.new_zeros(n_channels, (stagger.height + look.reach) * self.pitch, n)
+        n_channels = weight.shape[1]
+        self.u_CXN = weight.new_zeros(n_channels, (stagger.height + look.reach) * self.pitch, n)
+
+    def begin(self, step: int) -> None:
+        """Begin a step; every step is begun, in order, also one without rows."""
+        self.layers.begin(step)
 
     def parameters(self, step: int) -> Tensor:
         """Of the pixels of the step, NP1K."""
-        rows, n = self.stagger.rows(step), self.u_CPN.shape[2]
+        rows, n = self.stagger.rows(step), self.u_CXN.shape[2]
         here = self.stagger.pixels(step, self.pitch)
-        n_channels, length, _ = self.u_CPN.shape
-        windows = self.u_CPN.as_strided(
+        n_channels, length, _ = self.u_CXN.shape
+        windows = self.u_CXN.as_strided(
             (n_channels, self.reach + 1, 2 * self.reach + 1, len(rows), n),
             (length * n, self.pitch * n, n, here.step * n, 1),
             here.start * n,
         )
-        h_FM = torch.addmm(self.bias, self.weight, windows.reshape(self.weight.shape[1], -1))
-        h_FM = self.layers.evaluate(h_FM, rows)
+        h_FM = torch.addmm(self.bias, self.weight_FI, windows.reshape(self.weight_FI.shape[1], -1))
+        h_FM = self.layers.evaluate(h_FM)
         for weight, bias in self.head:
             h_FM = torch.addmm(bias, weight, h_FM.relu())
         return h_FM.unflatten(1, (1, len(rows), n)).permute(3, 0, 1, 2)
@@ -137,7 +151,7 @@ class StaggeredNetwork:
         """The pixels of the step have these levels, scaled to [-1, 1]."""
         here = self.stagger.pixels(step, self.pitch)
         offset = self.reach * self.pitch + self.reach
-        self.u_CPN[:, here.start + offset : here.stop + offset : here.step] = u_NCK.permute(1, 2, 0)
+        self.u_CXN[:, here.start + offset : here.stop + offset : here.step] = u_NCK.permute(1, 2, 0)
 
 
 def _column(bias: Tensor | None) -> Tensor:

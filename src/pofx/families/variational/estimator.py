@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
@@ -40,7 +39,7 @@ IMPORTANCE_IMAGES = 2048
 COLLAPSE_STEPS = 500
 
 
-class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, LatentImages, BoundScores, EvidenceBounds):
+class VAE(LatentImages, BoundScores, EvidenceBounds):
     """Variational autoencoder: a decoder p(x|z) over latents z ~ p(z), and an encoder q(z|x) trained with it.
 
         log p(x) >= ELBO(x) = E_{q(z|x)}[log p(x|z)] - KL(q(z|x) || p(z)),
@@ -280,7 +279,3 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, LatentImages, Bound
         if set(arrays) != set(names) or any(array.shape != (self.latent_dim,) for array in arrays.values()):
             raise ValueError(f"{' or '.join(names)} is missing or of another size")
         self.latent_importance_, self.latent_activity_ = (arrays[name].astype(np.float64) for name in names)
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.module_.latent_dim

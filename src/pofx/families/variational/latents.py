@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
@@ -20,7 +21,7 @@ from pofx.families.variational.refinement import refined_in_chunks
 from pofx.families.variational.reparameterization import reparameterize
 
 
-class LatentImages(DensityModel):
+class LatentImages(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
     """`transform` and `inverse_transform`, `refine_latents`, `reconstruct`, and the draws of `sample`."""
 
     module_: VAEModule
@@ -183,3 +184,7 @@ class LatentImages(DensityModel):
         if self.continuous_:
             return self.image_format_.unscaled_images(means_NCHW)
         return self.image_format_.expected_images(means_NCHW)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.module_.latent_dim
