@@ -1,7 +1,7 @@
 """Row LSTM layers over several rows at once, each ``lag`` columns behind the row above it; see `staggered`.
 
 Shapes: L layers, N images, F features, h hidden features, G = 4h gates, I numbers of a window, E = 1 + labels,
-S = h + E numbers of a state and of what is behind it, M columns of a matrix, rows x images. The memory of the states has
+S = h + E numbers of a state and of what is behind it, M columns of a matrix, rows x images. The memory of states has
 the row above the image as its first row. Behind every hidden state it has a one and the label, one-hot: their weights
 are the biases, which then take no operation of their own.
 """
