@@ -71,11 +71,14 @@ def test_steps_refinement_and_animations(model_path, small, pages, tmp_path, cap
     assert (tmp_path / "e.png").exists() and len(pages[0][0]) == 2 * (2 + 4)
     assert pages[0][1]["row_labels"][2:] == ["25%", "50%", "75%", "100%"]
     assert ", refined of " in capsys.readouterr().out
-    del pages[:]
-    assert main([*command, "--steps", "3", "-o", str(tmp_path / "e.gif")]) == 0
     model = pofx.load(model_path)
     editor = pofx.LatentEditor(model).fit(DIGITS.images[:200])
     begun = DIGITS.images[np.sort(np.random.default_rng(0).permutation(200)[:2])]
+    refined = editor.edit(begun, {"pc1": 2}, refine=True)
+    assert not np.array_equal(refined, editor.edit(begun, {"pc1": 2}))
+    np.testing.assert_array_equal(pages[0][0][-2:], displayed(model, refined))
+    del pages[:]
+    assert main([*command, "--steps", "3", "-o", str(tmp_path / "e.gif")]) == 0
     for (images, _), strength in zip(pages, (0, 1, 2), strict=True):
         expected = np.concatenate([begun, editor.edit(begun, {"pc1": strength})])
         np.testing.assert_array_equal(images, displayed(model, expected))
@@ -147,9 +150,10 @@ def test_a_source_without_labels_needs_a_table(model_path, tmp_path, capsys):
         ("a,a\n1,2\n", "each another one"),
         ("image\n0\n", "no column of an attribute"),
         ("a\n1\n", "has 1 rows, but three images 3 images"),
-        ("image,a\n7,1\n", "row 2: three images has no image '7'"),
-        ("image,a\n0,1,2\n", "3 values in row 2"),
-        ("a\n1\nmany\n0\n", "row 3, column 'a': 'many' is no number"),
+        ("image,a\n7,1\n", "line 2: three images has no image '7'"),
+        ("image,a\n1,1\n\n1,0\n", "two rows about the image '1': in lines 2 and 4"),
+        ("image,a\n0,1,2\n", "3 values in line 2"),
+        ("a\n1\nmany\n0\n", "line 3, column 'a': 'many' is no number"),
         ("a\n\xff\n", None),
     ],
 )
@@ -229,8 +233,22 @@ def test_what_each_dimension_does(model_path, small, pages, tmp_path, capsys, mo
         np.testing.assert_array_equal(images, displayed(model, expected[:, step]))
 
 
+def test_ways_and_traversals_begin_at_refined_latents(model_path, small, pages, tmp_path):
+    model = pofx.load(model_path)
+    editor = pofx.LatentEditor(model).fit(DIGITS.images[:200])
+    command = ["interpolate", str(model_path), small, "--from", "3", "--to", "5", "--steps", "4", "--refine"]
+    assert main([*command, "-o", str(tmp_path / "i.png")]) == 0
+    way = editor.interpolate(DIGITS.images[[3]], DIGITS.images[[5]], 4, refine=True)[0]
+    shown = displayed(model, way)
+    assert any(np.array_equal(pages[0][0][k : k + 4], shown) for k in range(len(pages[0][0]) - 3))
+    command = ["traverse", str(model_path), small, "--image", "7", "--dims", "1", "--steps", "3", "--reach", "1"]
+    assert main([*command, "--refine", "-o", str(tmp_path / "t.png")]) == 0
+    along = editor.traverse(DIGITS.images[[7]], [1], [-1, 0, 1], refine=True)[0, 0]
+    np.testing.assert_array_equal(pages[1][0][-3:], displayed(model, along))
+
+
 def test_a_traversal_of_the_model_alone(model_path, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("pofx.cli.traverse.DRAWN", 64)
+    monkeypatch.setattr("pofx.cli.latents.DRAWN", 64)
     command = ["traverse", str(model_path), "prior", "--dims", "0", "--seed", "0"]
     for name in ("a.png", "b.png"):
         assert main([*command, "-o", str(tmp_path / name)]) == 0
@@ -272,6 +290,21 @@ def test_a_grid(model_path, small, pages, tmp_path, capsys):
     ):
         assert main(["latent-grid", str(model_path), "-o", str(path), *options]) == 1
         assert message in capsys.readouterr().err
+
+
+def test_a_grid_lies_where_the_latents_of_a_learned_prior_do(tmp_path, pages, monkeypatch):
+    monkeypatch.setattr("pofx.cli.latents.DRAWN", 64)
+    model = pofx.VAE(latent_dim=3, width=16, prior="mixture", prior_components=2, max_epochs=2, random_state=0)
+    model.fit(DIGITS.images[:200])
+    model.save(tmp_path / "m.pofx")
+    assert main(["latent-grid", str(tmp_path / "m.pofx"), "-n", "3", "-o", str(tmp_path / "g.png")]) == 0
+    from pofx.applications.latent_grid import latent_grid
+
+    cells = displayed(model, latent_grid(model, model.sample(64, random_state=0), n=3).reshape(9, 8, 8))
+    ((images, options),) = pages
+    assert "of the prior" not in options["note"]
+    scale = round(900 / 24)
+    np.testing.assert_array_equal(images[0, : 8 * scale : scale, : 8 * scale : scale], cells[0])
 
 
 def test_a_conditional_model_needs_a_class(pets_model, tmp_path, capsys):

@@ -27,11 +27,11 @@ def latent_grid(
     The grid is that of the inverse distribution function of the normal law, Phi^-1((i + 1/2) / n), so that each image
     stands for as much of the prior as any other (Kingma & Welling 2013, arXiv 1312.6114, appendix A, figure 4).
     Without X the law is N(0, 1) and the mean 0, as the prior of a plain VAE; with X mean and standard deviation are
-    those of the latents of X, for models whose latents lie otherwise.
+    those of the latents of X, for models whose latents lie otherwise, such as those with a learned prior.
 
     Args:
         model: anything fitted that has `transform` and `inverse_transform`.
-        X: images that tell where latents lie.
+        X: images that tell where latents lie, of a conditional model images of the class ``y``.
         n: images a side.
         dims: two dimensions, the one along the rows first; "principal": the two principal directions of the latents of
             X; None: the two most important dimensions.
@@ -47,7 +47,7 @@ def latent_grid(
     require(model, "transform", "inverse_transform")
     if not isinstance(n, Integral) or n < 1:
         raise ValueError(f"n must be an integer of at least 1, not {n!r}")
-    Z = None if X is None else encode(model, X)
+    Z = None if X is None else encode(model, X, repeated(y, (len(np.asarray(X)),)))
     variances = None if Z is None else Z.var(axis=0)
     size = _latent_dim(model, Z)
     if size < 2:

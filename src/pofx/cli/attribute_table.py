@@ -26,13 +26,14 @@ def read_attributes(path: Path, collection: Collection) -> dict[str, NDArray[np.
     column the rows are the images, in order.
 
     Raises:
-        ValueError: it is no such table, a value is no number, a row is about no image of the source, or there are not
-            as many rows as images.
+        ValueError: it is no such table, a value is no number, a row is about no image of the source or about the same
+            one as another row, or there are not as many rows as images.
         OSError: it cannot be read.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            header, *rows = [row for row in csv.reader(file) if row]
+            reader = csv.reader(file)
+            (_, header), *rows = [(reader.line_num, row) for row in reader if row]
     except (UnicodeDecodeError, csv.Error, ValueError) as error:
         raise ValueError(f"{path} is no table with a header: {error}") from error
     names = [name.strip() for name in header]
@@ -46,17 +47,23 @@ def read_attributes(path: Path, collection: Collection) -> dict[str, NDArray[np.
             f"{path} has {len(rows):,} rows, but {collection.origin} {len(collection):,} images; a column {IMAGE!r} "
             "would tell which are meant"
         )
-    images = collection.names or [str(index) for index in range(len(collection))]
-    places = {name: index for index, name in enumerate(images)}
-    for number, row in enumerate(rows, start=2):
+    # A file that is called like a number is meant before the image of that number.
+    places = {str(index): index for index in range(len(collection))}
+    places |= {name: index for index, name in enumerate(collection.names or [])}
+    line_of: dict[int, int] = {}
+    for position, (line, row) in enumerate(rows):
         if len(row) != len(names):
-            raise ValueError(f"{path} has {len(row)} values in row {number}, but {len(names)} columns")
+            raise ValueError(f"{path} has {len(row)} values in line {line}, but {len(names)} columns")
         values = dict(zip(names, (value.strip() for value in row), strict=True))
-        which = values.pop(IMAGE, images[number - 2] if IMAGE not in names else "")
-        if which not in places:
-            raise ValueError(f"{path}, row {number}: {collection.origin} has no image {which!r}")
+        which = values.pop(IMAGE) if IMAGE in names else str(position)
+        place = places.get(which) if IMAGE in names else position
+        if place is None:
+            raise ValueError(f"{path}, line {line}: {collection.origin} has no image {which!r}")
+        if place in line_of:
+            raise ValueError(f"{path} has two rows about the image {which!r}: in lines {line_of[place]} and {line}")
+        line_of[place] = line
         for name, text in values.items():
-            attributes[name][places[which]] = _number(text, f"{path}, row {number}, column {name!r}")
+            attributes[name][place] = _number(text, f"{path}, line {line}, column {name!r}")
     return attributes
 
 

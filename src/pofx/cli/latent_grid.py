@@ -43,7 +43,8 @@ def latent_grid(
 ) -> None:
     """Show the images over two dimensions of the latents, all others at their mean; most telling of a model with two.
 
-    Each image stands for an equal part of the probability: the steps are those of the normal law, closer in the middle.
+    The steps are those of the normal law, closer in the middle: of the prior N(0, 1), or around the mean and with the
+    deviation of the latents of SOURCE (with a learned prior and no SOURCE: of images drawn from the model).
 
     Example: `pofx latent-grid digits.pofx -o grid.png`
 
@@ -51,7 +52,7 @@ def latent_grid(
     """
     from pofx.applications.latent_grid import latent_grid as images_of_grid
     from pofx.cli.latent_pages import grid_page
-    from pofx.cli.latents import class_to_draw, load_latent_model
+    from pofx.cli.latents import class_to_draw, drawn_alone, load_latent_model
     from pofx.cli.loading import load_images, some_indices
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_left_out
@@ -67,6 +68,8 @@ def latent_grid(
         collection = load_images(source, split=split, size=size, errors=errors, verbose=verbose, model=fitted)
         X = collection.images[some_indices(MEASURED_ON, len(collection), seed)]
         print_left_out(console, collection.skipped, collection.conversions)
+    elif getattr(fitted, "prior", "normal") != "normal":
+        X = drawn_alone(fitted, y, seed)
     grid = images_of_grid(fitted, X, n=n, dims="principal" if principal else dims, y=y)
     which = "its two most important dimensions" if dims is None else f"dimensions {dims[0]} and {dims[1]}"
     page = grid_page(
@@ -74,7 +77,11 @@ def latent_grid(
         grid,
         title=f"The latent space of {model.name}",
         note=f"Over {'the two principal directions of its latents' if principal else which}, all others at their mean. "
-        "Each image stands for an equal part of the probability along either.",
+        + (
+            "Each image stands for an equal part of the prior along either."
+            if X is None
+            else "Mean and deviation are those of the latents of images, the steps those of a normal law."
+        ),
     )
     save_png(page, output)
     console.print(f"Written: {output}", soft_wrap=True)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pofx.base import GenerativeModel
     from pofx.data.collection import Collection
 
+#: Images drawn from a model that is asked alone, to see where its latents lie.
+DRAWN = 1_000
+
 PictureOrAnimation = Annotated[
     Path, Parameter(name=["--output", "-o"], help="The picture (PNG) or animation (GIF) to write.")
 ]
@@ -66,6 +69,11 @@ def labels_for(fitted: GenerativeModel, collection: Collection, label: str | Non
         one = class_to_draw(fitted, label)
         return None if one is None else np.full(len(collection), one)
     return collection.named_labels if hasattr(fitted, "classes_") else None
+
+
+def drawn_alone(fitted: GenerativeModel, y: Any, seed: int | None) -> NDArray[Any]:
+    """Images of class y (None: of a model without classes) that tell where the latents of a model lie."""
+    return fitted.sample(DRAWN, y=y, random_state=0 if seed is None else seed)
 
 
 def class_to_draw(fitted: GenerativeModel, label: str | None) -> Any:

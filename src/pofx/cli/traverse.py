@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 #: Images from which mean and deviation of the latents are measured, at most.
 MEASURED_ON = 5_000
-#: Images drawn for that from a model that is asked alone.
-DRAWN = 1_000
 
 
 def traverse(
@@ -74,6 +72,7 @@ def traverse(
     from pofx.cli.latents import (
         check_refine,
         class_to_draw,
+        drawn_alone,
         index_of,
         labels_for,
         load_latent_model,
@@ -100,8 +99,8 @@ def traverse(
         if image is not None:
             raise ValueError("--image needs a source of images, not prior")
         y = class_to_draw(fitted, label)
-        drawn = fitted.sample(DRAWN, y=y, random_state=0 if seed is None else seed)
-        editor.fit(drawn, y=None if y is None else np.full(DRAWN, y))
+        drawn = drawn_alone(fitted, y, seed)
+        editor.fit(drawn, y=None if y is None else np.full(len(drawn), y))
     else:
         collection = load_images(source, split=split, size=size, errors=errors, verbose=verbose, model=fitted)
         labels = labels_for(fitted, collection, label)

@@ -1,5 +1,6 @@
 """Bidirectional Monte Carlo on models whose log p(x) is known by quadrature."""
 
+import copy
 import math
 
 import numpy as np
@@ -69,6 +70,10 @@ def test_the_result_tells_its_numbers():
     for number in (certificate.lower_mean, certificate.upper_mean, certificate.gap, certificate.gap_std_error):
         assert f"{number:.3f}" in statement
     assert "log p(x|y)" not in statement
+    most = max(certificate.gap, 0) + 2 * certificate.gap_std_error
+    assert f"hardly by more than {most:.3f} (two standard errors)" in statement
+    alone = tiny_vae().certify(1, n_samples=2, n_temperatures=2, n_leapfrog=1).statement
+    assert "On 1 image simulated" in alone and "nan" not in alone and "one image does not tell" in alone
     conditional = tiny_vae(conditional=True).certify(3, n_samples=2, n_temperatures=2, n_leapfrog=1)
     assert "log p(x|y)" in conditional.statement and conditional.labels.shape == (3,)
 
@@ -102,3 +107,28 @@ def test_equal_images_are_different_draws():
 def test_numbers_that_make_no_sense_are_refused(arguments, said):
     with pytest.raises(ValueError, match=said):
         tiny_vae().certify(**arguments)
+
+
+def test_the_pilot_has_noise_of_its_own(monkeypatch):
+    """Step sizes that knew of the weighted chains, or of the exact draw, would break the bound."""
+    from pofx.families.variational import evidence
+
+    met = []
+
+    def spy(*given, noise, pilot_noise, **settings):
+        met.append((copy.deepcopy(noise), copy.deepcopy(pilot_noise)))
+        return real(*given, noise=noise, pilot_noise=pilot_noise, **settings)
+
+    model = tiny_vae(conditional=True)
+    images = model.sample(3, y=model.classes_[0], random_state=0)
+    for name, run in (
+        ("bidirectional_monte_carlo", lambda: model.certify(3, **SETTINGS)),
+        ("annealed_importance_sampling", lambda: model.log_prob_bounds(images, method="ais", **SETTINGS)),
+    ):
+        real = getattr(evidence, name)
+        monkeypatch.setattr(evidence, name, spy)
+        run()
+    assert len(met) == 1 + len(model.classes_)  # of unlabelled images the bound goes through all classes
+    for noise, pilot_noise in met:
+        for one, other in zip(noise.normal(3).flatten(1), pilot_noise.normal(3).flatten(1), strict=True):
+            assert (one != other).all()

@@ -139,19 +139,29 @@ class Certificate:
         chains, temperatures, leapfrog = (self.settings[k] for k in ("n_samples", "n_temperatures", "n_leapfrog"))
         what = "log p(x)" if self.labels is None else "log p(x|y)"
         widening = math.log(2 / (1 - self.confidence))
+        if len(self.lower) == 1:
+            apart = f"They are {self.gap:.3f} apart, and one image does not tell how far that is from its mean"
+        else:
+            most = max(self.gap, 0.0) + 2 * self.gap_std_error
+            apart = (
+                f"They are {self.gap:.3f} ({self.gap_std_error:.3f}) apart: by no more than that, so hardly by more "
+                f"than {most:.3f} (two standard errors), annealed importance sampling with {chains} chains, "
+                f"{temperatures} temperatures and {leapfrog} leapfrog steps is below {what} on average over such images"
+            )
+
+        def told(mean: float, error: float) -> str:
+            return f"{mean:.3f} nats" + ("" if math.isnan(error) else f" (standard error {error:.3f})")
+
+        images = "1 image" if len(self.lower) == 1 else f"{len(self.lower)} images"
         return (
-            f"On {len(self.lower)} images simulated from this model the mean {what} has a lower bound that is "
-            "estimated "
-            f"at {self.lower_mean:.3f} nats (standard error {self.lower_std_error:.3f}) and an upper bound that is "
-            f"estimated at {self.upper_mean:.3f} ({self.upper_std_error:.3f}), both without bias. They are "
-            f"{self.gap:.3f} ({self.gap_std_error:.3f}) apart: by no more than that, within its error, annealed "
-            f"importance sampling with {chains} chains, {temperatures} temperatures and {leapfrog} leapfrog steps is "
-            f"below {what} on average over such images. The {what} of any one of them lies between its lower estimate "
-            f"less {widening:.3f} nats and its upper estimate plus as much with a probability of at least "
-            f"{self.confidence:g}; single estimates without this margin may lie on the wrong side. Not certified: how "
-            "tight the bound is on real images, for which there is no upper bound, since no exact draw from their "
-            "posterior is known (the lower bound holds for them too, on average over its noise); nor that the model is "
-            "a good one."
+            f"On {images} simulated from this model the mean {what} has a lower bound that is estimated at "
+            f"{told(self.lower_mean, self.lower_std_error)} and an upper bound that is estimated at "
+            f"{told(self.upper_mean, self.upper_std_error)}, both without bias. {apart}. "
+            f"The {what} of any one of them lies between its lower estimate less {widening:.3f} nats and its upper "
+            f"estimate plus as much with a probability of at least {self.confidence:g}; single estimates without this "
+            "margin may lie on the wrong side. Not certified: how tight the bound is on real images, for which there "
+            "is no upper bound, since no exact draw from their posterior is known (the lower bound holds for them too, "
+            "on average over its noise); nor that the model is a good one."
         )
 
 

@@ -90,8 +90,8 @@ class EvidenceBounds(DensityModel):
         the mean of w (Burda et al. 2015, arXiv 1509.00519), which rises with ``n_samples`` towards log p(x). "ais":
         annealed importance sampling (Neal 2001; Wu et al. 2016, arXiv 1611.04273), which rises with
         ``n_temperatures``; it closes gaps that "iw" cannot, at the cost of n_samples * n_temperatures * n_leapfrog
-        gradients of the decoder, and up to half as many for the pilot run that fixes its step sizes. All of them are
-        lower bounds on average over their noise; a single estimate may exceed log p(x).
+        gradients of the decoder, and half as many for the pilot run that fixes its step sizes (below 200 temperatures
+        up to as many). All of them are lower bounds on average over their noise; a single estimate may exceed log p(x).
 
         A conditional model without labels gives bounds on log sum_y p(y) p(x|y): "iw" and "ais" take ``n_samples``
         draws or chains of every class and sum; "elbo" weighs the classes as `score_samples` does.

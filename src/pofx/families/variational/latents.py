@@ -147,6 +147,8 @@ class LatentImages(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMod
             raise ValueError(
                 f"Z has {latents.shape[1]} columns, but the latents of this model have {self.module_.latent_dim}"
             )
+        if len(latents) and np.abs(latents).max() > torch.finfo(self._dtype).max:
+            raise ValueError(f"Z holds numbers that are too large for {self._dtype}: up to {np.abs(latents).max():.3g}")
         return latents
 
     def _draw(self, n: int, codes: Tensor | None, generator: torch.Generator) -> Tensor:
