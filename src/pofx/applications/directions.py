@@ -97,7 +97,8 @@ def held_out_score(
     coordinate, 0 at chance. NaN where there are too few images to hold any out.
 
     Args:
-        others: directions that it is made orthogonal to, (k, L).
+        others: directions that it is made orthogonal to, (k, L). They are those of all images, which is cheap and
+            makes the score a little too high where they were learned from few.
     """
     known = attribute.known
     rows, a = Z[known], attribute.values[known]

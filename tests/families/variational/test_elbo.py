@@ -145,6 +145,12 @@ def test_latents_of_another_size_are_refused(vae, shape):
         vae.inverse_transform(np.zeros(shape))
 
 
+def test_latents_beyond_the_precision_are_refused(vae):
+    """In float32 they would be infinite, and the image no numbers."""
+    with pytest.raises(ValueError, match=r"too large for torch.float32: up to 1e\+200"):
+        vae.inverse_transform(np.full((2, 32), 1e200))
+
+
 @pytest.mark.parametrize("likelihood", ["categorical", "logistic", "logistic_mixture", "normal"])
 def test_any_law_fits_any_levels(likelihood, digits):
     model = pofx.VAE(likelihood=likelihood, width=16, depth=1, latent_dim=2, max_epochs=2, random_state=0)
