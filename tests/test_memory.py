@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import pofx
-from pofx.base import CHUNK
+from pofx.fitted import CHUNK
 
 PROGRAM = r"""
 import re, sys

@@ -10,10 +10,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from pofx.base import CHUNK, GenerativeModel
+from pofx.base import GenerativeModel
 from pofx.data.levels import RealLevels
 from pofx.data.reader import ImageReader
 from pofx.distributions.numerics import in_double
+from pofx.fitted import CHUNK
 
 
 class DensityModel(GenerativeModel):

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from pofx.base import CHUNK
 from pofx.data.noise import streams_of_images
 from pofx.density import DensityModel
 from pofx.distributions.numerics import in_double
@@ -32,6 +31,7 @@ from pofx.families.variational.bounds import (
 from pofx.families.variational.certification import Certificate, bidirectional_monte_carlo
 from pofx.families.variational.module import VAEModule
 from pofx.families.variational.noise_streams import NoiseStreams
+from pofx.fitted import CHUNK
 
 BoundMethod = Literal["elbo", "iw", "ais"]
 #: The settings that each method has, and their defaults.
