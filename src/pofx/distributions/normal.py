@@ -25,6 +25,11 @@ def log_density(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
     return -(0.5 * (log_variance + squared_distance) + HALF_LOG_2_PI).sum(-1)
 
 
+def standard_log_density(z: Tensor) -> Tensor:
+    """log N(z; 0, I) = -1/2 (|z|^2 + d log 2 pi), in nats; (..., d) -> (...)."""
+    return -0.5 * (z**2).sum(-1) - z.shape[-1] * HALF_LOG_2_PI
+
+
 def kl_divergence(
     mean: Tensor,
     log_variance: Tensor,

@@ -96,7 +96,7 @@ def test_an_image_gets_the_same_bits_whatever_it_is_scored_beside(method, monkey
     assert not np.array_equal(other.lower, together.lower)
 
 
-@pytest.mark.parametrize("n_samples", [100, 7])
+@pytest.mark.parametrize("n_samples", [600, 100, 7])
 def test_draws_come_in_chunks_that_change_nothing_but_rounding(n_samples, monkeypatch):
     model, rows = tiny_vae(), []
     whole = model.log_prob_bounds(IMAGES[:5], method="iw", n_samples=n_samples)

@@ -20,21 +20,28 @@ LogJoint = Callable[[Tensor], Tensor]
 """From z_SNL to log p(x_n, z_sn) = log p(x_n | z_sn) + log p(z_sn), (S, N)."""
 
 
-def log_joint_of(module: VAEModule, x_NCHW: Tensor, codes: Tensor | None, *, discrete: bool) -> LogJoint:
+def log_joint_of(
+    module: VAEModule, x_NCHW: Tensor, codes: Tensor | None, *, discrete: bool, chunk: int | None = None
+) -> LogJoint:
     """log p(x | z) + log p(z) of these images as a function of z_SNL, by the parameters of the prior as they are now.
 
     Args:
         x_NCHW: levels; of a continuous model scaled reals, unless ``discrete`` says levels and means their mass.
         codes: class codes (n,) of a conditional model: p(x | z, y).
+        chunk: draws an image that are decoded together, which bounds the memory where no gradients are kept; None for
+            all of them.
     """
     law, x_NCHW = module.law(discrete=discrete), x_NCHW.to(module.dtype)
     log_prior = module.prior.fixed_log_density()
 
-    def log_joint(z_SNL: Tensor) -> Tensor:
+    def log_likelihood(z_SNL: Tensor) -> Tensor:
         n_draws, n, _ = z_SNL.shape
         parameters = module.decode(z_SNL.flatten(0, 1), None if codes is None else codes.repeat(n_draws))
-        log_likelihood_SN = law.log_likelihood(parameters.unflatten(0, (n_draws, n)), x_NCHW)
-        return log_likelihood_SN + log_prior(z_SNL)
+        return law.log_likelihood(parameters.unflatten(0, (n_draws, n)), x_NCHW)
+
+    def log_joint(z_SNL: Tensor) -> Tensor:
+        parts = [log_likelihood(part_SNL) for part_SNL in z_SNL.split(chunk or len(z_SNL))]
+        return torch.cat(parts) + log_prior(z_SNL)
 
     return log_joint
 
@@ -46,7 +53,8 @@ def log_importance_weights(log_joint: LogJoint, mean_NL: Tensor, log_variance_NL
     """
     log_p_SN = log_joint(reparameterize(mean_NL, log_variance_NL, noise_SNL))
     # log q(z | x) at such a z: the noise is what z - mu comes to in units of sigma.
-    log_q_SN = -(0.5 * (log_variance_NL + noise_SNL**2) + HALF_LOG_2_PI).sum(dim=-1)
+    constant_N = (0.5 * log_variance_NL + HALF_LOG_2_PI).sum(dim=-1)
+    log_q_SN = -0.5 * (noise_SNL**2).sum(dim=-1) - constant_N
     return in_double(log_p_SN) - in_double(log_q_SN)
 
 

@@ -41,7 +41,9 @@ DEFAULT_SETTINGS: dict[BoundMethod, dict[str, int]] = {
     "ais": {"n_samples": 16, "n_temperatures": 500, "n_leapfrog": 10},
 }
 #: Outputs that the decoder may have at once, and chains that run side by side, on a CPU and on an accelerator.
-OUTPUTS, CHAINS = {True: 2**18, False: 2**24}, {True: 128, False: 1024}
+OUTPUTS, CHAINS = {True: 2**19, False: 2**24}, {True: 128, False: 1024}
+#: Chunks of the decoder whose noise is drawn, and whose weights are added up, at once.
+CHUNKS_A_BLOCK = 16
 
 Advance = Callable[[int], object]
 """Called with how many draws or transitions of each image have been done since the last call."""
@@ -230,10 +232,10 @@ class EvidenceBounds(DensityModel):
         sums: list[Any] = []
         for given in classes:
             mean_NL, log_variance_NL = self.module_.encode(self.module_.scaled(x_NCHW, discrete=discrete), given)
-            log_joint = log_joint_of(self.module_, x_NCHW, given, discrete=discrete)
+            log_joint = log_joint_of(self.module_, x_NCHW, given, discrete=discrete, chunk=chunk)
             total = LogWeightSum() if method == "elbo" else WeightSum()
-            for start in range(0, n_samples, chunk):
-                n = min(chunk, n_samples - start)
+            for start in range(0, n_samples, chunk * CHUNKS_A_BLOCK):
+                n = min(chunk * CHUNKS_A_BLOCK, n_samples - start)
                 total.add(log_importance_weights(log_joint, mean_NL, log_variance_NL, noise.normal(n)))
                 advance(n)
             sums.append(total)

@@ -102,8 +102,7 @@ class RealNVP(Prior):
 
     def log_density(self, z_SNL: Tensor) -> Tensor:
         e_SNL, log_det_SN = self(z_SNL)
-        zero = torch.zeros((), dtype=e_SNL.dtype, device=e_SNL.device)
-        return normal.log_density(e_SNL, zero, zero) + log_det_SN
+        return normal.standard_log_density(e_SNL) + log_det_SN
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         like_1L = next(self.parameters()).new_empty(1, self.latent_dim)

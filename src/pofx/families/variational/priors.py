@@ -60,8 +60,7 @@ class StandardNormal(Prior):
         self.register_buffer("none_0L", torch.empty(0, latent_dim))
 
     def log_density(self, z_SNL: Tensor) -> Tensor:
-        zero = torch.zeros((), dtype=z_SNL.dtype, device=z_SNL.device)
-        return normal.log_density(z_SNL, zero, zero)
+        return normal.standard_log_density(z_SNL)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         return standard_normal(self.none_0L, n, generator)
