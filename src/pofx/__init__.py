@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pofx.data.sources import load_source
     from pofx.density import DensityModel
     from pofx.families.autoregressive.estimator import PixelCNN, PixelRNN
+    from pofx.families.adversarial.estimator import GAN
     from pofx.families.variational.estimator import VAE
     from pofx.files.model_file import ModelFileError
     from pofx.registry import family, family_names, register
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "PixelCNN": "pofx.families.autoregressive.estimator",
     "PixelRNN": "pofx.families.autoregressive.estimator",
+    "GAN": "pofx.families.adversarial.estimator",
     "VAE": "pofx.families.variational.estimator",
     "GenerativeModel": "pofx.base",
     "DensityModel": "pofx.density",
@@ -48,6 +50,7 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "GAN",
     "VAE",
     "DensityModel",
     "GenerativeModel",

@@ -115,8 +115,8 @@ class GenerativeModel(FittedNetwork, ABC):
     def _draw(self, n: int, codes: Tensor | None, generator: torch.Generator) -> Tensor:
         """n images drawn from p(x), or p(x|y) for class codes (n,): levels NCHW (scaled reals if continuous)."""
 
-    def _after_fit(self, reader: ImageReader) -> None:
-        """Set what the family learns besides the weights; ``reader`` gives the training images."""
+    def _after_fit(self, training: ImageReader, held_out: ImageReader | None) -> None:
+        """Set what the family learns besides the weights, from the training images and those held out."""
 
     def _extra_state(self) -> dict[str, NDArray[Any]]:
         """What `_after_fit` set, for the model file: names of attributes -> arrays."""
@@ -178,7 +178,7 @@ class GenerativeModel(FittedNetwork, ABC):
         self.n_steps_, self.n_epochs_, self.stopped_by_ = result.n_steps, result.n_epochs, result.stopped_by
         self.held_out_score_ = result.best_score
         self.provenance_ = provenance_of(self, fingerprint, len(rows), resolve_device(self.device, dtype), result)
-        self._after_fit(training)
+        self._after_fit(training, held_out)
         return self
 
     def _train(
@@ -198,7 +198,13 @@ class GenerativeModel(FittedNetwork, ABC):
                 return replace(found, score=found.score + unit)
             return found + unit
 
-        options = TrainingOptions(
+        score = None if held_out is None else held_out_score
+        phases = self._phases(module, self.image_format_)
+        return module, train(module, phases, training, self._training_options(), score, fingerprint=fingerprint)
+
+    def _training_options(self) -> TrainingOptions:
+        """What the common words of the constructor say to the training."""
+        return TrainingOptions(
             max_epochs=self.max_epochs,
             max_minutes=self.max_minutes,
             batch_size=self.batch_size,
@@ -212,9 +218,6 @@ class GenerativeModel(FittedNetwork, ABC):
             verbose=self.verbose,
             name=type(self).__name__,
         )
-        score = None if held_out is None else held_out_score
-        phases = self._phases(module, self.image_format_)
-        return module, train(module, phases, training, options, score, fingerprint=fingerprint)
 
     def _learn_classes(self, y: ArrayLike | None, n: int) -> NDArray[np.int64] | None:
         """Set ``classes_`` and ``class_prior_`` of a conditional model; class codes (n,) of the training images."""

@@ -99,17 +99,6 @@ class DensityModel(GenerativeModel):
         weights = torch.softmax(self._joint(x_NCHW, discrete=discrete), dim=1)
         return self._weighted_over_classes(x_NCHW, weights, function)
 
-    def _weighted_over_classes(
-        self, values: Tensor, weights_NK: Tensor, function: Callable[[Tensor, Tensor], Tensor]
-    ) -> Tensor:
-        """sum_y weight_y function(values, y), float64, one class after the other."""
-        weights_NK = in_double(weights_NK)
-        total = torch.zeros((), dtype=torch.float64, device=weights_NK.device)
-        for code, weight_N in enumerate(weights_NK.unbind(dim=1)):
-            answer = in_double(function(values, torch.full((len(values),), code, device=values.device)))
-            total = total + answer * weight_N.reshape(-1, *[1] * (answer.ndim - 1))
-        return total
-
     def _score_unit(self, reader: ImageReader) -> float:
         return float(np.mean(self._log_density_within(reader)))
 

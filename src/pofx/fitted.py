@@ -115,6 +115,17 @@ class FittedNetwork(BaseEstimator):
                 count(start + n, len(reader))
         return outputs
 
+    def _weighted_over_classes(
+        self, values: Tensor, weights_NK: Tensor, function: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
+        """sum_y weight_y function(values, y), float64, one class after the other."""
+        weights_NK = in_double(weights_NK)
+        total = torch.zeros((), dtype=torch.float64, device=weights_NK.device)
+        for code, weight_N in enumerate(weights_NK.unbind(dim=1)):
+            answer = in_double(function(values, torch.full((len(values),), code, device=values.device)))
+            total = total + answer * weight_N.reshape(-1, *[1] * (answer.ndim - 1))
+        return total
+
     def _as_images(self, drawn_NCHW: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
         """What `_draw` gave -> images as the user's."""
         image_format = self.image_format_

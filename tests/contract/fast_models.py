@@ -9,6 +9,7 @@ import pofx
 FAST = {
     "pixelcnn": {"n_layers": 1, "n_channels": 6, "n_components": 2},
     "pixelrnn": {"n_layers": 1, "n_hidden": 3, "n_components": 2},
+    "gan": {"width": 16, "depth": 1, "latent_dim": 3},
     "vae": {"width": 16, "depth": 1, "latent_dim": 3},
 }
 FAMILIES = sorted(FAST)

@@ -70,7 +70,7 @@ class Learner:
             seed_generators(machine.device, global_seed)
             with machine.autocast():
                 loss = phase.loss(Batch(x, y, step, progress, self._generator))
-            values = self._descend(number, loss, weight, learning_rate)
+            values = self._descend(number, loss, weight, learning_rate, phase.betas_at(progress))
             records.append(Record(phase.name, step, len(indices), ("loss", *loss.terms, GRADIENT_NORM), values))
         # Running statistics differ between processes; those of the first count, as under DistributedDataParallel.
         machine.broadcast_(self.module.buffers())
@@ -78,7 +78,9 @@ class Learner:
             self._average.update(ramped_half_life(self._options.ema_half_life, step + 1))
         return records
 
-    def _descend(self, number: int, loss: LossTerms, weight: float, learning_rate: float) -> Tensor:
+    def _descend(
+        self, number: int, loss: LossTerms, weight: float, learning_rate: float, betas: tuple[float, float]
+    ) -> Tensor:
         """Follow the gradient; return total, terms and the gradient's norm, (2 + number of terms,)."""
         parameters, optimiser, machine = self._parameters[number], self._optimisers[number], self._machine
         optimiser.zero_grad(set_to_none=True)
@@ -95,7 +97,7 @@ class Learner:
             machine.sum_([*gradients, values])
             norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
             _clip(gradients, norm, self.phases[number].clip_norm)
-            optimiser.param_groups[0]["lr"] = learning_rate
+            optimiser.param_groups[0].update(lr=learning_rate, betas=betas)
             optimiser.step()
             return torch.cat([values, norm.to(machine.dtype).reshape(1)])
 
@@ -154,12 +156,10 @@ class Learner:
 
 
 def _adam(parameters: list[nn.Parameter], learning_rate: float, betas: tuple[float, float]) -> torch.optim.Adam:
-    # Adam rejects integers: betas=(0, 0.99).
-    decay = (float(betas[0]), float(betas[1]))
     try:
-        return torch.optim.Adam(parameters, lr=learning_rate, betas=decay, fused=True)
+        return torch.optim.Adam(parameters, lr=learning_rate, betas=betas, fused=True)
     except RuntimeError:  # no fused kernel on this device
-        return torch.optim.Adam(parameters, lr=learning_rate, betas=decay)
+        return torch.optim.Adam(parameters, lr=learning_rate, betas=betas)
 
 
 def _clip(gradients: list[Tensor], norm: Tensor, limit: float | None) -> None:

@@ -129,6 +129,7 @@ def _settings(
     names = ["max_epochs", "max_minutes", "batch_size", "learning_rate", "early_stopping", "ema_half_life"]
     names += ["precision", "seed", "warm_up_fraction"]
     described = [f"{p.name}: every={p.every}, betas={p.betas}, clip_norm={p.clip_norm}" for p in phases]
+    described += [f"{p.name}: final_beta2={p.final_beta2}" for p in phases if p.final_beta2 is not None]
     return {
         **{name: getattr(options, name) for name in names},
         "phases": "; ".join(described),

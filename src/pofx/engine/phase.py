@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pofx.engine.schedule import cosine_between
+
 
 @dataclass(frozen=True)
 class LossTerms:
@@ -82,10 +84,12 @@ class Phase:
         loss: from a batch to the loss.
         every: the phase runs at the steps divisible by this.
         betas: decay rates of Adam's two moments.
+        final_beta2: the second of them at the end of the training, reached along half a cosine; None keeps it.
         clip_norm: upper limit of the gradient's global norm, in units of the loss; None does not clip.
 
     Raises:
-        ValueError: if ``every`` or ``clip_norm`` is not positive, or no parameter requires a gradient.
+        ValueError: if ``every`` or ``clip_norm`` is not positive, a beta is not in [0, 1), or no parameter requires a
+            gradient.
     """
 
     name: str
@@ -94,16 +98,27 @@ class Phase:
     every: int = 1
     betas: tuple[float, float] = (0.9, 0.999)
     clip_norm: float | None = None
+    final_beta2: float | None = None
 
     def __post_init__(self) -> None:
         # A generator (module.parameters()) could be read only once.
         object.__setattr__(self, "parameters", tuple(self.parameters))
+        # Adam rejects integers: betas=(0, 0.99).
+        object.__setattr__(self, "betas", tuple(float(beta) for beta in self.betas))
         if self.every < 1:
             raise ValueError(f"every must be at least 1, got {self.every}.")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ValueError(f"clip_norm must be positive or None, got {self.clip_norm}.")
+        for beta in (*self.betas, *([] if self.final_beta2 is None else [self.final_beta2])):
+            if not 0 <= beta < 1:
+                raise ValueError(f"betas must lie in [0, 1), got {beta}.")
         if not any(parameter.requires_grad for parameter in self.parameters):
             raise ValueError(f"The phase {self.name!r} has no parameter that requires a gradient.")
+
+    def betas_at(self, progress: float) -> tuple[float, float]:
+        """Adam's decay rates at this share of the training."""
+        beta1, beta2 = self.betas
+        return beta1, beta2 if self.final_beta2 is None else cosine_between(beta2, self.final_beta2, progress)
 
 
 class TrainingData(Protocol):

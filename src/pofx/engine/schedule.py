@@ -1,4 +1,4 @@
-"""What changes in the course of a training: learning rate and half-life of the weight average."""
+"""What changes in the course of a training: learning rate, half-life of the weight average, and others like them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,16 @@ def learning_rate_factor(progress: float, warm_up_fraction: float) -> float:
     progress = min(progress, 1.0)
     if progress < warm_up_fraction:
         return progress / warm_up_fraction
-    return 0.5 * (1.0 + math.cos(math.pi * (progress - warm_up_fraction) / (1.0 - warm_up_fraction)))
+    return cosine_between(1.0, 0.0, (progress - warm_up_fraction) / (1.0 - warm_up_fraction))
+
+
+def cosine_between(start: float, end: float, progress: float) -> float:
+    r"""From ``start`` to ``end`` along half a cosine: end + (start - end) (1 + cos(pi p)) / 2.
+
+    Args:
+        progress: share p of the training that is done; values beyond 1 count as 1.
+    """
+    return end + (start - end) * 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
 
 
 def ramped_half_life(half_life: float, n_steps: int) -> float:

@@ -7,8 +7,8 @@ from pofx.data.images import ImageFormat, ImageSpec
 from pofx.data.levels import IntegerLevels
 from pofx.families.variational.elbo import elbo
 from pofx.families.variational.module import VAEModule, chosen_architecture, chosen_likelihood
-from pofx.families.variational.networks import pyramid, stage_widths
 from pofx.families.variational.training import elbo_terms
+from pofx.nn.pyramid import pyramid, stage_widths
 
 
 def make_module(height, width, channels=1, levels=4, n_classes=0, **parameters):

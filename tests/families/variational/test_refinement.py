@@ -6,7 +6,8 @@ import torch
 from sklearn.datasets import load_digits
 
 import pofx
-from pofx.families.variational.refinement import log_joint, refine_latents
+from pofx.engine.ascent import ascended
+from pofx.families.variational.refinement import log_joint
 
 X = load_digits().images[:400]
 Y = load_digits().target[:400]
@@ -44,7 +45,7 @@ def test_the_best_point_of_a_quadratic_is_found():
     def value(z):
         return -((x_t - z @ A_t.T) ** 2).sum(1) / (2 * s) - (z**2).sum(1) / 2
 
-    found = refine_latents(value, torch.zeros(5, 3, dtype=torch.float64), n_steps=500, learning_rate=0.1)
+    found = ascended(value, torch.zeros(5, 3, dtype=torch.float64), n_steps=500, learning_rate=0.1)
     np.testing.assert_allclose(found.numpy(), best, atol=1e-4)
 
 
@@ -55,9 +56,9 @@ def test_each_image_keeps_its_best_point():
     def value(z):
         return torch.where(z[:, 0] < -4, torch.tensor(torch.nan), -(z[:, 0] ** 2)).double()
 
-    found = refine_latents(value, start, n_steps=20, learning_rate=0.5)
+    found = ascended(value, start, n_steps=20, learning_rate=0.5)
     assert found[0] == 0 and abs(found[1]) < 0.5 and found[2] == -5
-    crude = refine_latents(value, start, n_steps=1, learning_rate=100.0)
+    crude = ascended(value, start, n_steps=1, learning_rate=100.0)
     assert (crude == start).all()
 
 

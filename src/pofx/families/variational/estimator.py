@@ -242,15 +242,15 @@ class VAE(LatentImages, BoundScores, EvidenceBounds):
         assert isinstance(module, VAEModule)
         return held_out_bound(module, reader, self.n_importance)
 
-    def _after_fit(self, reader: ImageReader) -> None:
-        positions = np.random.default_rng([self.seed_, 2]).permutation(len(reader))[:IMPORTANCE_IMAGES]
+    def _after_fit(self, training: ImageReader, held_out: ImageReader | None) -> None:
+        positions = np.random.default_rng([self.seed_, 2]).permutation(len(training))[:IMPORTANCE_IMAGES]
 
         def measured(x_NCHW: Tensor, codes: Tensor | None) -> tuple[Tensor, ...]:
             mean_NL, log_variance_NL = self._posterior(x_NCHW, codes)
             kl_N = divergence(self.module_, mean_NL, log_variance_NL, self._divergence_noise(x_NCHW))
             return mean_NL, log_variance_NL, elbo.kl_divergence(mean_NL, log_variance_NL), kl_N
 
-        mean_NL, log_variance_NL, kl_NL, kl_N = self._map(reader.subset(positions), measured)
+        mean_NL, log_variance_NL, kl_NL, kl_N = self._map(training.subset(positions), measured)
         latents = torch.from_numpy(mean_NL), torch.from_numpy(log_variance_NL)
         learned = not self.module_.prior.is_standard_normal
         self.latent_activity_: NDArray[np.float64] = activity(*latents, relative=learned).numpy()

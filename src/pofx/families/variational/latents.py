@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
 from pofx.density import DensityModel
-from pofx.distributions.numerics import from_double, in_double
-from pofx.engine.devices import full_float32, resolve_device
+from pofx.engine.ascent import Objective
 from pofx.engine.randomness import draw_seed
 from pofx.families.variational.module import VAEModule
-from pofx.families.variational.refinement import refined_in_chunks
+from pofx.families.variational.refinement import log_joint
 from pofx.families.variational.reparameterization import reparameterize
+from pofx.latent_space import LatentSpace
 
 
-class LatentImages(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
-    """`transform` and `inverse_transform`, `refine_latents`, `reconstruct`, and the draws of `sample`."""
+class LatentImages(ClassNamePrefixFeaturesOutMixin, TransformerMixin, LatentSpace, DensityModel):
+    """`transform`, `reconstruct`, and the draws of `sample`; see `LatentSpace` for the way back from latents."""
 
     module_: VAEModule
 
@@ -38,77 +36,6 @@ class LatentImages(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMod
 
         (means,) = self._map(reader, mean)
         return means.astype(np.float32) if reader.rows.dtype == np.float32 else means
-
-    def inverse_transform(self, Z: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.float64]:
-        """E[x|z], the expected image of each latent, float64, in the layout and range of the training images.
-
-        (Of a colour image under the logistic mixture the means of the second and third colour are approximate; see
-        `DiscretisedLogisticMixture`.)
-
-        Args:
-            Z: latents (n, latent_dim).
-            y: labels, of a conditional model; without them the mean under the class frequencies.
-        """
-        latents = self._checked_latents(Z)
-        self._refuse_labels_unless_conditional(y)
-        codes = self._codes(y, len(latents))
-        self.module_.to(resolve_device(self.device, self._dtype))
-        size, means = self._chunk_size, []
-        with torch.inference_mode(), full_float32():
-            for start in range(0, len(latents), size):
-                n = min(size, len(latents) - start)
-                # The last latent fills up the last chunk, as in scoring.
-                positions = np.minimum(np.arange(start, start + size), len(latents) - 1)
-                z_NL = torch.from_numpy(latents[positions]).to(self._dtype).to(self.module_.device)
-                given = None if codes is None else torch.from_numpy(codes[positions]).to(self.module_.device)
-                means.append(in_double(self._expected_over_classes(z_NL, given)[:n]).cpu().numpy())
-        return self._expected_images(np.concatenate(means))
-
-    def refine_latents(
-        self,
-        X: ArrayLike,
-        Z: ArrayLike,
-        y: ArrayLike | None = None,
-        *,
-        n_steps: int = 200,
-        learning_rate: float = 0.05,
-    ) -> NDArray[np.float64]:
-        """Latents that explain these images better than Z: gradient ascent on log p(x|z) + log p(z), (n, latent_dim).
-
-        What `transform` gives is the guess of one pass through a network; from there the ascent leads up to a mode of
-        p(z|x). Of each image the best latent on the way is kept, never one worse than its start. See
-        `pofx.families.variational.refinement`; nothing in it is random.
-
-        Args:
-            Z: where to begin, (n, latent_dim); `transform(X)`, say.
-            y: labels, of a conditional model; without them p(x|z) is the marginal under the class frequencies.
-            n_steps: steps of Adam, whose size falls to 0 along a cosine.
-            learning_rate: the first of these sizes.
-
-        Raises:
-            ValueError: Z does not belong to these images; fewer than one step, a rate that is not positive.
-        """
-        reader = self._checked_reader(X, y)
-        latents = self._checked_latents(Z)
-        if len(latents) != len(reader):
-            raise ValueError(f"Z holds {len(latents)} latents, but X {len(reader)} images")
-        if not isinstance(n_steps, Integral) or n_steps < 1 or not 0 < learning_rate < float("inf"):
-            raise ValueError(
-                "n_steps must be an integer of at least 1 and learning_rate a positive number, not "
-                f"{n_steps!r} and {learning_rate!r}"
-            )
-        self.module_.to(resolve_device(self.device, self._dtype))
-        with full_float32(), self._counted() as count:
-            return refined_in_chunks(
-                self.module_,
-                reader,
-                latents,
-                self._chunk_size,
-                class_prior=self.class_prior_ if y is None and self._is_conditional else None,
-                n_steps=n_steps,
-                learning_rate=learning_rate,
-                count=count,
-            )
 
     def reconstruct(
         self,
@@ -140,17 +67,6 @@ class LatentImages(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMod
 
     # ---- helpers ----------------------------------------------------------------------------------------------------
 
-    def _checked_latents(self, Z: ArrayLike) -> NDArray[np.float64]:
-        check_is_fitted(self)
-        latents: NDArray[np.float64] = check_array(Z, dtype=np.float64)
-        if latents.shape[1] != self.module_.latent_dim:
-            raise ValueError(
-                f"Z has {latents.shape[1]} columns, but the latents of this model have {self.module_.latent_dim}"
-            )
-        if len(latents) and np.abs(latents).max() > torch.finfo(self._dtype).max:
-            raise ValueError(f"Z holds numbers that are too large for {self._dtype}: up to {np.abs(latents).max():.3g}")
-        return latents
-
     def _draw(self, n: int, codes: Tensor | None, generator: torch.Generator) -> Tensor:
         parameters = self.module_.decode(self.module_.prior.sample(n, generator), codes)
         return self.module_.law().sample(parameters, generator)
@@ -175,17 +91,13 @@ class LatentImages(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMod
         """E[x|z]: levels as real numbers, or scaled reals."""
         return self.module_.law().mean(self.module_.decode(z_NL, codes))
 
-    def _expected_over_classes(self, z_NL: Tensor, codes: Tensor | None) -> Tensor:
-        """E[x|z]; of a conditional model without labels, the mean under p(y), for z does not depend on y."""
-        if codes is not None or not self._is_conditional:
-            return self._expected_NCHW(z_NL, codes)
-        prior_NK = from_double(torch.from_numpy(self.class_prior_), z_NL.device).expand(len(z_NL), -1)
-        return self._weighted_over_classes(z_NL, prior_NK, self._expected_NCHW)
+    def _latent_objective(self, x_NCHW: Tensor, codes: Tensor | None) -> Objective:
+        marginal = codes is None and self._is_conditional
+        return log_joint(self.module_, x_NCHW, codes, self.class_prior_ if marginal else None)
 
-    def _expected_images(self, means_NCHW: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self.continuous_:
-            return self.image_format_.unscaled_images(means_NCHW)
-        return self.image_format_.expected_images(means_NCHW)
+    @property
+    def _latent_dim(self) -> int:
+        return self.module_.latent_dim
 
     @property
     def _n_features_out(self) -> int:

@@ -8,9 +8,10 @@ from torch.nn import functional as F
 
 from pofx.data.images import ImageFormat
 from pofx.distributions.pixels import PixelLaw, pixel_law
-from pofx.families.variational import networks, residual
+from pofx.families.variational import networks
 from pofx.families.variational.flow import RealNVP
 from pofx.families.variational.priors import GaussianMixture, Prior, StandardNormal, VampPrior
+from pofx.nn.residual import ResidualDecoder
 
 #: From this height and width on (both), convolutions.
 CONVOLUTIONAL_SIZE = 16
@@ -70,8 +71,8 @@ class VAEModule(nn.Module):
         else:
             width, depth = width or 32, 2 if depth is None else depth
             # What is hard is to draw an image, not to read one: the decoder has twice the blocks.
-            self.encoder = residual.ResidualEncoder(shape, n_classes, latent_dim, width, -(-depth // 2))
-            self.decoder = residual.ResidualDecoder(shape, n_outputs, n_classes, latent_dim, width, depth)
+            self.encoder = networks.ResidualEncoder(shape, n_classes, latent_dim, width, -(-depth // 2))
+            self.decoder = ResidualDecoder(shape, n_outputs, n_classes, latent_dim, width, depth)
         self.prior = self._made_prior(prior, shape, prior_components, prior_depth, prior_width)
 
     def _made_prior(

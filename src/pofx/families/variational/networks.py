@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pofx.nn.blocks import ResidualBlock, mlp
+from pofx.nn.pyramid import padded, pyramid, stage_widths
+from pofx.nn.residual import ResidualReader
 
 #: Bounds of log sigma^2 of q(z|x): a deviation from 0.0025 to 55 prior deviations, and no overflow in exp.
 LOG_VARIANCE_RANGE = (-12.0, 8.0)
@@ -129,24 +131,13 @@ def split_posterior(head_NM: Tensor) -> tuple[Tensor, Tensor]:
     return mean_NL, log_variance_NL.clamp(*LOG_VARIANCE_RANGE)
 
 
-def padded(stride: int, h_NCHW: Tensor) -> Tensor:
-    """Before a stride of 2 the last row or column of an odd size is repeated: half of it, rounded up, comes out."""
-    height, width = h_NCHW.shape[-2:]
-    if stride == 1 or (height % 2 == 0 and width % 2 == 0):
-        return h_NCHW
-    return F.pad(h_NCHW, (0, width % 2, 0, height % 2), mode="replicate")
+class ResidualEncoder(ResidualReader):
+    """Mean and log variance of q(z|x), read by a `ResidualReader`."""
 
+    def __init__(
+        self, shape_CHW: tuple[int, int, int], n_classes: int, latent_dim: int, width: int, depth: int
+    ) -> None:
+        super().__init__(shape_CHW, n_classes, 2 * latent_dim, width, depth)
 
-def pyramid(size_HW: tuple[int, ...]) -> list[tuple[int, int]]:
-    """The sizes from the image down to at most 8 x 8, each half of the one before, rounded up."""
-    height, width = size_HW
-    sizes = [(height, width)]
-    while max(height, width) > 8 and min(height, width) > 1:
-        height, width = -(-height // 2), -(-width // 2)
-        sizes.append((height, width))
-    return sizes
-
-
-def stage_widths(width: int, n_sizes: int) -> list[int]:
-    """Channels at each size of the pyramid below the full one: width at half size, 2 width at the smaller ones."""
-    return [width, *([2 * width] * n_sizes)][: max(n_sizes - 1, 1)]
+    def forward(self, u_NCHW: Tensor, y_NK: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        return split_posterior(super().forward(u_NCHW, y_NK))

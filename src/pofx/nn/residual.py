@@ -1,7 +1,7 @@
-"""A residual encoder and decoder for a few minutes on a CPU: blocks at half size and below, none at full size.
+"""Residual networks from images to numbers and back that are quick on a CPU: blocks at half size and below.
 
-Shapes as in `pofx.families.variational.networks`: u_NCHW images scaled to [-1, 1]; z_NL latents; y_NK one-hot labels
-(K = 0 columns in an unconditional model); parameters_NPHW what the pixel law takes. No loss and no probability in here.
+Shapes: u_NCHW images scaled to [-1, 1]; z_NL latents; y_NK one-hot labels (K = 0 columns in an unconditional model);
+NPHW what comes out for each pixel.
 
 Maps are kept channels last, which CPU convolutions of few channels run up to twice as fast on.
 """
@@ -15,24 +15,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pofx.families.variational.networks import padded, pyramid, split_posterior, stage_widths
 from pofx.nn.blocks import ResidualBlock
+from pofx.nn.pyramid import padded, pyramid, stage_widths
 
 
-class ResidualEncoder(nn.Module):
-    """Strided convolutions down to at most 8 x 8 with residual blocks between, one linear layer to q(z|x).
+class ResidualReader(nn.Module):
+    """Strided convolutions down to at most 8 x 8 with residual blocks between, one linear layer to the outputs.
 
     Args:
         shape_CHW: of an image.
         n_classes: columns of y.
-        latent_dim: L.
+        n_outputs: numbers an image.
         width: channels at half size; twice as many below.
         depth: residual blocks at each size.
     """
 
-    def __init__(
-        self, shape_CHW: tuple[int, int, int], n_classes: int, latent_dim: int, width: int, depth: int
-    ) -> None:
+    def __init__(self, shape_CHW: tuple[int, int, int], n_classes: int, n_outputs: int, width: int, depth: int) -> None:
         super().__init__()
         channels, *_ = shape_CHW
         sizes = pyramid(shape_CHW[1:])
@@ -44,16 +42,22 @@ class ResidualEncoder(nn.Module):
         )
         self.blocks = nn.ModuleList(_stack(channels, depth) for channels in widths)
         self.label = nn.Linear(n_classes, widths[0], bias=False) if n_classes else None
-        self.head = nn.Linear(widths[-1] * math.prod(sizes[-1]), 2 * latent_dim)
+        self.head = nn.Linear(widths[-1] * math.prod(sizes[-1]), n_outputs)
 
-    def forward(self, u_NCHW: Tensor, y_NK: Tensor) -> tuple[Tensor, Tensor]:
-        h_NCHW = u_NCHW.contiguous(memory_format=torch.channels_last)
+    def maps(self, u_NCHW: Tensor, y_NK: Tensor) -> list[Tensor]:
+        """The features at every size, NCHW, largest first."""
+        h_NCHW, maps = u_NCHW.contiguous(memory_format=torch.channels_last), []
         for number, (down, blocks) in enumerate(zip(self.down, self.blocks, strict=True)):
             h_NCHW = down(padded(self.stride, F.silu(h_NCHW) if number else h_NCHW))
             if number == 0 and self.label is not None:
                 h_NCHW = h_NCHW + self.label(y_NK)[:, :, None, None]
             h_NCHW = blocks(h_NCHW)
-        return split_posterior(self.head(F.silu(h_NCHW).flatten(1)))
+            maps.append(h_NCHW)
+        return maps
+
+    def forward(self, u_NCHW: Tensor, y_NK: Tensor) -> Tensor:
+        output_NM: Tensor = self.head(F.silu(self.maps(u_NCHW, y_NK)[-1]).flatten(1))
+        return output_NM
 
 
 class ResidualDecoder(nn.Module):

@@ -1,0 +1,117 @@
+"""The two players in one module, and the way between levels and what they see."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pofx.data.images import ImageFormat
+from pofx.families.adversarial import networks
+
+#: Images at least this high and wide get convolutions under architecture="auto".
+RESIDUAL_SIZE = 16
+
+
+class GANModule(nn.Module):
+    """A generator x = G(z, y), z ~ N(0, I), and a discriminator d(x, y).
+
+    Args:
+        image_format: of the images.
+        n_classes: 0 for an unconditional model.
+        latent_dim: dimensions of z.
+        architecture: "mlp", "residual" or "auto" (residual from 16 x 16 on).
+        width: hidden units of a layer (mlp; None: 256), or channels at half size (residual; None: 32).
+        depth: hidden layers (mlp; None: 3), or residual blocks at each size (residual; None: 1).
+        continuous: whether images are scaled reals, which have no bounds, and not levels.
+        encoder: whether there is a network from images to latents, too.
+    """
+
+    n_outputs_a_pixel = 1
+
+    def __init__(
+        self,
+        image_format: ImageFormat,
+        n_classes: int,
+        *,
+        latent_dim: int,
+        architecture: str,
+        width: int | None,
+        depth: int | None,
+        continuous: bool,
+        encoder: bool,
+    ) -> None:
+        super().__init__()
+        spec = image_format.spec
+        shape = (spec.channels, spec.height, spec.width)
+        self.levels, self.latent_dim, self.n_classes, self.continuous = spec.levels, latent_dim, n_classes, continuous
+        self.generator: nn.Module
+        self.discriminator: networks.Discriminator
+        self.is_convolutional = chosen_architecture(architecture, spec.height, spec.width) == "residual"
+        if self.is_convolutional:
+            width, depth = width or 32, 1 if depth is None else depth
+            self.generator = networks.residual_generator(shape, n_classes, latent_dim, width, depth)
+            self.discriminator = networks.ResidualDiscriminator(shape, n_classes, width, depth)
+        else:
+            width, depth = width or 256, 3 if depth is None else depth
+            self.generator = networks.MLPGenerator(shape, n_classes, latent_dim, width, depth)
+            self.discriminator = networks.MLPDiscriminator(shape, n_classes, width, depth)
+        self.encoder: nn.Module | None = None
+        if encoder:
+            network = networks.ResidualEncoder if self.is_convolutional else networks.MLPEncoder
+            self.encoder = network(shape, latent_dim, width, depth)
+
+    def scaled(self, x_NCHW: Tensor) -> Tensor:
+        """What the networks see: levels 0..K-1 -> [-1, 1]; scaled reals stay as they are."""
+        u_NCHW = x_NCHW.to(self.dtype)
+        return u_NCHW if self.continuous else 2 * u_NCHW / (self.levels - 1) - 1
+
+    def generate(self, z_NL: Tensor, codes: Tensor | None) -> Tensor:
+        """G(z, y) as the discriminator sees it, NCHW: within [-1, 1] where images have levels."""
+        u_NCHW: Tensor = self.generator(z_NL, self.one_hot(codes, len(z_NL)))
+        return u_NCHW if self.continuous else torch.tanh(u_NCHW)
+
+    def encode(self, u_NCHW: Tensor) -> Tensor:
+        """The latent E(x) of each image, whatever its class, (n, latent_dim)."""
+        assert self.encoder is not None, "a game without an encoder"
+        latent_NL: Tensor = self.encoder(u_NCHW)
+        return latent_NL
+
+    def expected(self, u_NCHW: Tensor) -> Tensor:
+        """From [-1, 1] to levels as real numbers; scaled reals stay as they are."""
+        return u_NCHW if self.continuous else (u_NCHW + 1) * ((self.levels - 1) / 2)
+
+    def quantised(self, u_NCHW: Tensor) -> Tensor:
+        """The nearest levels, int64; scaled reals stay as they are."""
+        return u_NCHW if self.continuous else self.expected(u_NCHW).round().long()
+
+    def logits(self, u_NCHW: Tensor, codes: Tensor | None) -> Tensor:
+        """d(x, y), (n,)."""
+        logit_N: Tensor = self.discriminator(u_NCHW, self.one_hot(codes, len(u_NCHW)))
+        return logit_N
+
+    def latents(self, n: int, generator: torch.Generator) -> Tensor:
+        """z ~ N(0, I), (n, latent_dim), on the generator's device."""
+        return torch.randn(n, self.latent_dim, generator=generator, dtype=self.dtype, device=generator.device)
+
+    def one_hot(self, codes: Tensor | None, n: int) -> Tensor:
+        """Class codes (n,) -> (n, n_classes); no columns in an unconditional model."""
+        if not self.n_classes:
+            return torch.empty(n, 0, dtype=self.dtype, device=self.device)
+        assert codes is not None, "a conditional network needs labels"
+        return F.one_hot(codes, self.n_classes).to(self.dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+
+def chosen_architecture(architecture: str, height: int, width: int) -> str:
+    """The network that ``architecture="auto"`` stands for."""
+    if architecture != "auto":
+        return architecture
+    return "residual" if min(height, width) >= RESIDUAL_SIZE else "mlp"

@@ -1,0 +1,126 @@
+"""Rejection of generated images by a discriminator that was calibrated anew.
+
+The logit of a discriminator at the end of a game is no log ratio of densities: its scale is off, and in the
+relativistic game it has another meaning altogether. Calibrated on images that neither player was trained on it tells,
+as well as this discriminator can, r(d) = log p_data - log p_G; a generated image is then accepted with probability
+proportional to exp(r). Turner et al. 2019, arXiv 1811.11357, section 3.1 (calibration); Azadi et al. 2019, arXiv
+1810.06758 (rejection).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_expit
+from sklearn.linear_model import LogisticRegression
+
+Floats = NDArray[np.float64]
+#: The ratio at which acceptance is certain: this quantile of the ratios of generated images. Those above it are too
+#: rare to be waited for.
+QUANTILE = 0.99
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A calibrated discriminator, and what it does to samples.
+
+    Attributes:
+        slope, intercept: r(d) = slope d + intercept, the calibrated log p_data - log p_G, in nats.
+        log_bound: the r at which an image is always accepted.
+        acceptance: share of generated images that are accepted.
+        jsd_before, jsd_after: lower bound on JSD(p_data || p_G) in nats that this discriminator gives, without
+            rejection and for what passes it: log 2 - cross-entropy of a calibration, on images that it was not fitted
+            to. Not clipped: noise may make it negative.
+        std_error_before, std_error_after: their standard errors.
+    """
+
+    slope: float
+    intercept: float
+    log_bound: float
+    acceptance: float
+    jsd_before: float
+    std_error_before: float
+    jsd_after: float
+    std_error_after: float
+
+    def accepts(self, logit_N: Floats, uniform_N: Floats) -> NDArray[np.bool_]:
+        """Which images pass: u < exp(min(r(d) - log_bound, 0)), u uniform on [0, 1)."""
+        return np.asarray(np.log(np.maximum(uniform_N, 1e-300)) < self._log_acceptance(logit_N))
+
+    def _log_acceptance(self, logit_N: Floats) -> Floats:
+        return np.asarray(np.minimum(self.slope * logit_N + self.intercept - self.log_bound, 0.0))
+
+    def to_array(self) -> Floats:
+        """The numbers, in the order of the attributes."""
+        return np.array([getattr(self, field.name) for field in fields(self)], dtype=np.float64)
+
+    @classmethod
+    def from_array(cls, numbers: Floats) -> Rejection:
+        """The inverse of `to_array`; ValueError for other numbers than it gives."""
+        if numbers.shape != (len(fields(cls)),) or not np.isfinite(numbers).all():
+            raise ValueError("a calibration of the discriminator is damaged")
+        return cls(*(float(number) for number in numbers))
+
+    def __str__(self) -> str:
+        return (
+            f"{100 * self.acceptance:.1f} % of generated images are accepted; JSD of at least "
+            f"{self.jsd_before:.3f} ± {self.std_error_before:.3f} nats before, {self.jsd_after:.3f} ± "
+            f"{self.std_error_after:.3f} after, by the discriminator"
+        )
+
+
+def calibrated(real_N: Floats, generated_N: Floats, rng: np.random.Generator) -> Rejection:
+    """Calibrate logits of real images that were not trained on, and of generated ones.
+
+    Half of either set fits the calibration, the other half tells what it is worth.
+
+    Args:
+        real_N, generated_N: logits, at least four of each.
+    """
+    fit, check = _halves(real_N, generated_N, rng)
+    slope, intercept = _logistic(*fit)
+    log_ratio_N = slope * np.concatenate([fit[1], check[1]]) + intercept
+    log_bound = float(np.quantile(log_ratio_N, QUANTILE))
+    acceptance = float(np.exp(np.minimum(log_ratio_N - log_bound, 0.0)).mean())
+    before, error_before = _bound(*check, slope, intercept)
+    # What passes, of either half: what was fitted to the first says nothing new about it, but neither does it judge.
+    passed = [
+        part[rng.random(len(part)) < np.exp(np.minimum(slope * part + intercept - log_bound, 0.0))]
+        for part in (fit[1], check[1])
+    ]
+    if min(len(part) for part in passed) < 2:
+        after, error_after = before, error_before
+    else:
+        after, error_after = _bound(check[0], passed[1], *_logistic(fit[0], passed[0]))
+    return Rejection(slope, intercept, log_bound, acceptance, before, error_before, after, error_after)
+
+
+def _halves(real_N: Floats, generated_N: Floats, rng: np.random.Generator) -> tuple[tuple[Floats, Floats], ...]:
+    parts = [np.array_split(rng.permutation(values), 2) for values in (real_N, generated_N)]
+    return (parts[0][0], parts[1][0]), (parts[0][1], parts[1][1])
+
+
+def _logistic(real_N: Floats, generated_N: Floats) -> tuple[float, float]:
+    """The slope and intercept of log p(real | d) / p(generated | d), both kinds taken as equally frequent."""
+    d = np.concatenate([real_N, generated_N])
+    spread = float(d.std()) or 1.0
+    labels = np.concatenate([np.ones(len(real_N)), np.zeros(len(generated_N))])
+    weights = np.concatenate([np.full(len(real_N), 1 / len(real_N)), np.full(len(generated_N), 1 / len(generated_N))])
+    model = LogisticRegression(C=100.0).fit(
+        ((d - d.mean()) / spread)[:, None], labels, sample_weight=weights * len(d) / 2
+    )
+    slope = float(model.coef_[0, 0]) / spread
+    return slope, float(model.intercept_[0]) - slope * float(d.mean())
+
+
+def _bound(real_N: Floats, generated_N: Floats, slope: float, intercept: float) -> tuple[float, float]:
+    """log 2 - cross-entropy at equal frequencies, and its standard error, in nats."""
+    of_real, of_generated = (
+        log_expit(slope * real_N + intercept),
+        log_expit(-(slope * generated_N + intercept)),
+    )
+    bound = float(np.log(2) + 0.5 * (of_real.mean() + of_generated.mean()))
+    variances = [part.var(ddof=1) / len(part) if len(part) > 1 else 0.0 for part in (of_real, of_generated)]
+    return bound, float(0.5 * np.sqrt(sum(variances)))

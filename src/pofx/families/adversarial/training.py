@@ -1,0 +1,99 @@
+"""The game as phases of the training, and the divergence that chooses the weights that are kept.
+
+Shapes: N images, u_NCHW what the networks see.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pofx.data.reader import ImageReader
+from pofx.distributions.numerics import in_double
+from pofx.engine.phase import Batch, HeldOutScore, LossTerms, Phase
+from pofx.engine.schedule import cosine_between
+from pofx.families.adversarial import value_function
+from pofx.families.adversarial.augmentation import augmented
+from pofx.families.adversarial.module import GANModule
+from pofx.families.adversarial.penalties import logits_and_slope
+from pofx.measures.energy_distance import energy_distance
+
+#: What gamma falls to in the course of the training, as a share of what it begins at.
+FINAL_GAMMA = 0.1
+#: Adam's decay rates of the game with both penalties, whose second one rises (Huang et al. 2025, arXiv 2501.05441,
+#: appendix D), and of the classical one (Radford et al. 2015, arXiv 1511.06434, section 4).
+BETAS, FINAL_BETA2 = (0.0, 0.9), 0.99
+CLASSICAL_BETAS = (0.5, 0.999)
+#: Images of each kind from which the divergence is measured, at most.
+DIVERGENCE_IMAGES = 2000
+
+
+def game(
+    module: GANModule, *, objective: value_function.Objective, gamma: float, augmentation: bool
+) -> tuple[Phase, Phase]:
+    """The discriminator's phase and the generator's, one after the other at every step.
+
+    The discriminator minimises its loss + gamma/2 (R1 + R2); see `value_function` and `penalties`.
+
+    Args:
+        gamma: at the beginning; it falls to `FINAL_GAMMA` of that along half a cosine.
+    """
+    of_discriminator, of_generator = value_function.LOSSES[objective]
+
+    def seen(u_NCHW: Tensor, generator: torch.Generator) -> Tensor:
+        return augmented(u_NCHW, generator) if augmentation else u_NCHW
+
+    def generated(batch: Batch) -> Tensor:
+        return module.generate(module.latents(len(batch.x), batch.generator), batch.y)
+
+    def discriminator_loss(batch: Batch) -> LossTerms:
+        with torch.no_grad():
+            made_NCHW = generated(batch)
+        pairs = (module.scaled(batch.x), made_NCHW)
+        if gamma:
+            (real_N, r1_N), (made_N, r2_N) = (
+                logits_and_slope(lambda u: module.logits(u, batch.y), seen(u_NCHW, batch.generator)) for u_NCHW in pairs
+            )
+            r1, r2 = r1_N.mean(), r2_N.mean()
+        else:
+            real_N, made_N = (module.logits(seen(u_NCHW, batch.generator), batch.y) for u_NCHW in pairs)
+            r1 = r2 = real_N.new_zeros(())
+        now = cosine_between(gamma, FINAL_GAMMA * gamma, batch.progress)
+        loss = of_discriminator(real_N, made_N)
+        terms = {"game": loss, "value": value_function.value(real_N, made_N), "r1": r1, "r2": r2}
+        return LossTerms(loss + 0.5 * now * (r1 + r2), terms)
+
+    def generator_loss(batch: Batch) -> LossTerms:
+        made_N = module.logits(seen(generated(batch), batch.generator), batch.y)
+        if objective != "relativistic":
+            return LossTerms(of_generator(made_N, made_N))  # real images mean nothing to it
+        with torch.no_grad():
+            real_N = module.logits(seen(module.scaled(batch.x), batch.generator), batch.y)
+        return LossTerms(of_generator(real_N, made_N))
+
+    settings = {"betas": BETAS, "final_beta2": FINAL_BETA2} if gamma else {"betas": CLASSICAL_BETAS}
+    return (
+        Phase("discriminator", list(module.discriminator.parameters()), discriminator_loss, **settings),
+        Phase("generator", list(module.generator.parameters()), generator_loss, **settings),
+    )
+
+
+def held_out_divergence(module: GANModule, reader: ImageReader) -> HeldOutScore:
+    """Minus the energy distance between held-out images and as many generated ones, in the scale of [-1, 1].
+
+    Generated images are quantised as samples are, and made from the same latents at every call, so that epochs can be
+    compared; of a conditional model they have the labels of the held-out ones.
+    """
+    generator = torch.Generator(module.device).manual_seed(0)
+    positions = np.random.default_rng(0).permutation(len(reader))[:DIVERGENCE_IMAGES]
+    real, made = [], []
+    for start in range(0, len(positions), 128):
+        x_NCHW, codes = reader.batch(positions[start : start + 128])
+        codes = None if codes is None else codes.to(module.device)
+        u_NCHW = module.generate(module.latents(len(x_NCHW), generator), codes)
+        real.append(in_double(module.scaled(x_NCHW.to(module.device))).cpu().flatten(1))
+        made.append(in_double(module.scaled(module.quantised(u_NCHW))).cpu().flatten(1))
+    if len(positions) < 2:
+        return HeldOutScore(float("nan"))
+    return HeldOutScore(-energy_distance(torch.cat(real).numpy(), torch.cat(made).numpy()))

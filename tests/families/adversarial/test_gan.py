@@ -1,0 +1,213 @@
+"""What is true of `GAN` alone; the contract suite has the rest."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import binomtest
+from sklearn.datasets import load_digits
+
+import pofx
+from pofx.engine.loop import TrainingDiverged
+from pofx.families.adversarial.estimator import GAMMA_A_DIMENSION
+from pofx.families.adversarial.networks import MLPDiscriminator, ResidualDiscriminator
+from pofx.families.adversarial.training import held_out_divergence
+
+X, Y = load_digits().images[:300], load_digits().target[:300]
+FAST = {"width": 16, "depth": 1, "latent_dim": 4, "max_epochs": 3, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def gan():
+    return pofx.GAN(**FAST).fit(X)
+
+
+@pytest.fixture(scope="module")
+def encoded():
+    return pofx.GAN(encoder=True, **(FAST | {"max_epochs": 20})).fit(X)
+
+
+# ---- the density that there is not --------------------
+
+
+@pytest.mark.parametrize("name", ["score_samples", "score", "bits_per_dim"])
+def test_no_density_and_the_error_says_what_to_use(gan, name):
+    assert gan.density == "none" and not hasattr(gan, name)
+    with pytest.raises(AttributeError, match=r"PixelCNN.*VAE.*pofx evaluate"):
+        getattr(gan, name)
+
+
+# ---- the state that is kept --------------------
+
+
+def test_the_state_of_the_least_divergence_is_kept(gan):
+    scores = gan.history_["held_out_score"]
+    assert gan.held_out_score_ == scores.max()
+    reader = gan._checked_reader(X[np.sort(gan.held_out_indices_)], None)
+    with torch.no_grad():
+        assert held_out_divergence(gan.module_, reader).score == pytest.approx(gan.held_out_score_, rel=1e-4)
+
+
+def test_without_held_out_images_the_last_state_is_kept_and_nothing_is_calibrated():
+    model = pofx.GAN(validation_fraction=0.0, **FAST).fit(X)
+    assert model.held_out_score_ is None and model.rejection_ is None
+    with pytest.raises(ValueError, match="validation_fraction"):
+        model.sample(2, reject=True)
+
+
+def test_the_history_tells_of_both_players(gan):
+    expected = {"discriminator/value", "discriminator/r1", "discriminator/r2", "generator/loss"}
+    assert expected <= set(gan.history_.columns)
+    assert (gan.history_["discriminator/r1"] > 0).all() and (gan.history_["discriminator/r2"] > 0).all()
+
+
+def test_a_fit_that_diverges_says_so_or_recovers():
+    model = pofx.GAN(**(FAST | {"learning_rate": 1e6, "gamma": 1e30}))
+    try:
+        model.fit(X)
+    except TrainingDiverged as error:
+        assert "learning rate" in str(error)
+        return
+    assert all(p.isfinite().all() for p in model.module_.parameters())
+
+
+# ---- the parameters --------------------
+
+
+@pytest.mark.parametrize(("objective", "gamma"), [("relativistic", 64 * GAMMA_A_DIMENSION), ("minimax", 0.0)])
+def test_gamma_of_its_own(objective, gamma):
+    """A fit without gamma is that with the number that the documentation tells, bit for bit."""
+    first, second = (pofx.GAN(objective=objective, gamma=g, **FAST).fit(X) for g in (None, gamma))
+    assert np.array_equal(first.sample(3, random_state=0), second.sample(3, random_state=0))
+    other = pofx.GAN(objective=objective, gamma=gamma + 0.5, **FAST).fit(X)
+    assert not np.array_equal(first.sample(3, random_state=0), other.sample(3, random_state=0))
+
+
+def test_objectives_and_augmentation_make_different_models():
+    models = [
+        pofx.GAN(objective=objective, gamma=0.1, augmentation=augmentation, **FAST).fit(X)
+        for objective, augmentation in [
+            ("relativistic", False),
+            ("non_saturating", False),
+            ("minimax", False),
+            ("minimax", True),
+        ]
+    ]
+    drawn = [model.sample(2, random_state=0).tobytes() for model in models]
+    assert len(set(drawn)) == 4
+
+
+def test_augmentation_is_for_images():
+    with pytest.raises(ValueError, match="real-valued data have neither"):
+        pofx.GAN(augmentation=True, **FAST).fit(np.random.default_rng(0).normal(size=(50, 2)))
+
+
+def test_networks_without_normalisation_layers_of_any_size():
+    for shape in [(16, 16), (17, 23, 3), (28, 28), (5, 4), (1, 9)]:
+        images = np.random.default_rng(0).integers(0, 256, size=(30, *shape), dtype=np.uint8)
+        model = pofx.GAN(**(FAST | {"max_epochs": 1, "width": 4})).fit(images)
+        assert model.sample(2).shape == (2, *shape) and model.sample(2).dtype == np.uint8
+        kinds = {type(part).__name__ for part in model.module_.modules()}
+        assert not any("Norm" in kind for kind in kinds)
+        convolutional = isinstance(model.module_.discriminator, ResidualDiscriminator)
+        assert convolutional == (min(shape[:2]) >= 16)
+        assert convolutional or isinstance(model.module_.discriminator, MLPDiscriminator)
+
+
+# ---- real numbers --------------------
+
+
+def test_real_numbers_are_learned_as_they_are():
+    """Samples are no steps of a grid, and lie where the data do."""
+    rows = np.random.default_rng(0).normal(size=(2000, 2)) * [1.0, 0.1] + [50.0, -3.0]
+    model = pofx.GAN(**(FAST | {"max_epochs": 20, "width": 32})).fit(rows)
+    drawn = model.sample(500)
+    assert model.continuous_ and len(np.unique(drawn[:, 0])) == 500
+    assert np.abs(drawn.mean(axis=0) - [50.0, -3.0]).max() < 1.0
+
+
+# ---- rejection --------------------
+
+
+def test_rejection_keeps_what_the_discriminator_takes_for_real(gan):
+    plain, chosen = gan.sample(400, random_state=0), gan.sample(400, reject=True, random_state=0)
+    logits = [gan._logits(torch.from_numpy(images.astype(np.int64))[:, None], None) for images in (plain, chosen)]
+    assert (logits[1].mean() - logits[0].mean()) * gan.rejection_.slope > 0
+    assert np.array_equal(chosen, gan.sample(400, reject=True, random_state=0))
+
+
+def test_the_acceptance_rate_is_that_of_new_samples(gan):
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        logits = gan._logits(gan._draw(4000, None, generator), None)
+    passed = int(gan.rejection_.accepts(logits, np.random.default_rng(0).random(4000)).sum())
+    # The rate was measured on 30 images.
+    assert binomtest(passed, 4000, 0.5).proportion_ci(0.999).low < 1
+    assert abs(passed / 4000 - gan.rejection_.acceptance) < 0.25
+
+
+def test_rejection_of_a_conditional_model_keeps_the_classes():
+    model = pofx.GAN(conditional=True, **FAST).fit(X, Y)
+    assert model.sample(20, y=np.arange(20) % 10, reject=True).shape == (20, 8, 8)
+
+
+# ---- features and latents --------------------
+
+
+def test_without_an_encoder_features_are_the_discriminators(gan):
+    features = gan.transform(X[:5])
+    assert features.shape == (5, 16) == (5, len(gan.get_feature_names_out()))
+    for name in ("inverse_transform", "reconstruct", "refine_latents"):
+        assert not hasattr(gan, name)
+        with pytest.raises(AttributeError, match="has no attribute"):
+            getattr(gan, name)
+
+
+def test_with_an_encoder_there_is_a_way_back(encoded):
+    Z = encoded.transform(X[:20])
+    assert Z.shape == (20, 4) and encoded.latent_importance_.shape == (4,)
+    again, refined = encoded.reconstruct(X[:20]), encoded.refine_latents(X[:20], Z, n_steps=50)
+    assert np.array_equal(again, encoded.inverse_transform(Z))
+    errors = [((encoded.inverse_transform(z) - X[:20]) ** 2).mean() for z in (Z, refined)]
+    assert errors[1] < errors[0]
+
+
+def test_the_encoder_learns_latents(encoded):
+    """Of generated images the latent is found better than by the mean of all latents."""
+    z = np.random.default_rng(0).normal(size=(200, 4))
+    found = encoded.transform(np.rint(encoded.inverse_transform(z)).clip(0, 16))
+    assert ((found - z) ** 2).mean() < 0.9 * (z**2).mean()
+
+
+def test_the_edits_of_an_editor_work(encoded):
+    editor = pofx.LatentEditor(encoded).fit(X, {"zero": (Y == 0).astype(float)})
+    assert editor.edit(X[:3], {"zero": 1.0}).shape == (3, 8, 8)
+
+
+def test_a_conditional_model_without_labels_answers_for_the_mean_of_its_classes():
+    model = pofx.GAN(conditional=True, encoder=True, **FAST).fit(X, Y)
+    Z = model.transform(X[:4])
+    of_class = np.stack([model.inverse_transform(Z, np.full(4, label)) for label in model.classes_])
+    mean = np.tensordot(model.class_prior_, of_class, axes=1)
+    np.testing.assert_allclose(model.inverse_transform(Z), mean, rtol=1e-5)
+    assert model.refine_latents(X[:4], Z, n_steps=2).shape == Z.shape
+    assert np.array_equal(model.transform(X[:4], Y[:4]), Z)
+
+
+# ---- files --------------------
+
+
+def test_a_file_holds_calibration_and_encoder(encoded, tmp_path):
+    loaded = pofx.load(encoded.save(tmp_path / "gan.pofx"))
+    assert loaded.rejection_ == encoded.rejection_ and loaded.error_variance_ == encoded.error_variance_
+    assert np.array_equal(loaded.sample(3, reject=True, random_state=1), encoded.sample(3, reject=True, random_state=1))
+    assert np.array_equal(
+        loaded.refine_latents(X[:2], np.zeros((2, 4))), encoded.refine_latents(X[:2], np.zeros((2, 4)))
+    )
+
+
+def test_a_killed_fit_goes_on(tmp_path):
+    """Both trainings, the game and the encoder's, have a folder of their own."""
+    whole = pofx.GAN(encoder=True, checkpoint_dir=tmp_path, **FAST).fit(X)
+    assert (tmp_path / "encoder").is_dir()
+    again = pofx.GAN(encoder=True, checkpoint_dir=tmp_path, **FAST).fit(X)
+    assert np.array_equal(whole.transform(X[:3]), again.transform(X[:3]))

@@ -1,0 +1,64 @@
+"""The value of the game and the losses of either player, against the formulas written out in probabilities."""
+
+import math
+
+import pytest
+import torch
+
+from pofx.families.adversarial import value_function as game
+
+REAL = torch.tensor([0.3, -1.2, 2.0], dtype=torch.float64)
+MADE = torch.tensor([-0.7, 0.1, 1.5], dtype=torch.float64)
+
+
+def D(logit):
+    return 1 / (1 + torch.exp(-logit))
+
+
+def test_the_value():
+    expected = torch.log(D(REAL)).mean() + torch.log(1 - D(MADE)).mean()
+    torch.testing.assert_close(game.value(REAL, MADE), expected)
+    torch.testing.assert_close(game.discriminator_loss(REAL, MADE), -expected)
+
+
+def test_a_discriminator_that_knows_nothing_is_worth_minus_log_4():
+    zero = torch.zeros(5, dtype=torch.float64)
+    assert float(game.value(zero, zero)) == pytest.approx(-math.log(4), abs=1e-15)
+
+
+def test_losses_of_the_generator():
+    torch.testing.assert_close(game.minimax_loss(REAL, MADE), torch.log(1 - D(MADE)).mean())
+    torch.testing.assert_close(game.non_saturating_loss(REAL, MADE), -torch.log(D(MADE)).mean())
+    torch.testing.assert_close(game.relativistic_generator_loss(REAL, MADE), -torch.log(D(MADE - REAL)).mean())
+
+
+def test_the_relativistic_discriminator_sees_pairs():
+    torch.testing.assert_close(game.relativistic_discriminator_loss(REAL, MADE), -torch.log(D(REAL - MADE)).mean())
+    turned = game.relativistic_discriminator_loss(REAL, MADE.flip(0))
+    assert not torch.isclose(turned, game.relativistic_discriminator_loss(REAL, MADE))
+
+
+@pytest.mark.parametrize("objective", game.OBJECTIVES)
+def test_no_logit_is_too_large(objective):
+    for loss in game.LOSSES[objective]:
+        for real, made in ((1e4, -1e4), (-1e4, 1e4)):
+            logits = torch.full((2,), real, requires_grad=True), torch.full((2,), made, requires_grad=True)
+            value = loss(*logits)
+            gradients = torch.autograd.grad(value, logits, allow_unused=True)
+            assert value.isfinite() and all(g is None or g.isfinite().all() for g in gradients)
+
+
+@pytest.mark.parametrize("objective", game.OBJECTIVES)
+def test_the_players_pull_at_generated_images_in_opposite_directions(objective):
+    of_discriminator, of_generator = game.LOSSES[objective]
+    made = MADE.clone().requires_grad_()
+    (down,) = torch.autograd.grad(of_discriminator(REAL, made), made)
+    (up,) = torch.autograd.grad(of_generator(REAL, made), made)
+    assert (down > 0).all() and (up < 0).all()
+
+
+def test_where_the_discriminator_is_sure_only_the_minimax_gradient_vanishes():
+    made = torch.full((1,), -30.0, requires_grad=True)
+    (saturated,) = torch.autograd.grad(game.minimax_loss(made, made), made)
+    (other,) = torch.autograd.grad(game.non_saturating_loss(made, made), made)
+    assert abs(float(saturated)) < 1e-12 and abs(float(other)) > 0.99

@@ -1,0 +1,112 @@
+"""The Fréchet distance against closed forms, another library and its own spread."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import sqrtm
+
+from pofx.measures.frechet import SmallSampleWarning, frechet_distance
+
+RNG = np.random.default_rng(0)
+
+
+def with_moments(mean, covariance, n, seed=0):
+    """Rows whose sample mean and covariance are exactly these."""
+    d = len(mean)
+    rows = np.random.default_rng(seed).normal(size=(n, d))
+    rows -= rows.mean(axis=0)
+    rows = rows @ np.linalg.inv(np.linalg.cholesky(np.cov(rows.T).reshape(d, d))).T
+    return rows @ np.linalg.cholesky(np.asarray(covariance, dtype=float)).T + mean
+
+
+def random_covariance(d, seed):
+    A = np.random.default_rng(seed).normal(size=(d, d))
+    return A @ A.T + 0.1 * np.eye(d)
+
+
+def test_one_dimension():
+    """(mu_1 - mu_2)^2 + (sigma_1 - sigma_2)^2."""
+    x, y = with_moments([1.0], [[4.0]], 50), with_moments([-2.0], [[0.25]], 70, 1)
+    result = frechet_distance(x, y)
+    assert result.value == pytest.approx(9 + 1.5**2, rel=1e-12)
+    assert (result.mean_part, result.covariance_part) == pytest.approx((9, 2.25), rel=1e-12)
+
+
+def test_commuting_covariances():
+    """Sum over the axes of (sigma_1 - sigma_2)^2."""
+    basis = np.linalg.qr(RNG.normal(size=(4, 4)))[0]
+    first, second = np.array([1.0, 4.0, 9.0, 0.01]), np.array([4.0, 1.0, 0.25, 0.04])
+    x, y = (with_moments(np.zeros(4), basis @ np.diag(v) @ basis.T, 60, i) for i, v in enumerate((first, second)))
+    assert frechet_distance(x, y).value == pytest.approx(np.sum((np.sqrt(first) - np.sqrt(second)) ** 2), rel=1e-9)
+
+
+def test_against_the_root_of_the_product():
+    S1, S2 = random_covariance(6, 1), random_covariance(6, 2)
+    mean = np.arange(6) / 3
+    expected = mean @ mean + np.trace(S1 + S2) - 2 * np.trace(sqrtm(S1 @ S2)).real
+    x, y = with_moments(np.zeros(6), S1, 40), with_moments(mean, S2, 55, 1)
+    assert frechet_distance(x, y).value == pytest.approx(expected, rel=1e-9)
+    assert frechet_distance(y, x).value == pytest.approx(expected, rel=1e-9)
+
+
+def test_equal_sets_have_none_also_where_the_covariance_is_singular():
+    x = RNG.normal(size=(200, 3)) @ RNG.normal(size=(3, 20)) * 1e3
+    # Rounding of a trace of 1e7 in float64.
+    assert 0 <= frechet_distance(x, x).value < 1e-6
+
+
+def test_the_standard_error_is_the_spread_over_draws():
+    S1, S2 = random_covariance(3, 3), random_covariance(3, 4)
+    L1, L2 = np.linalg.cholesky(S1), np.linalg.cholesky(S2)
+    rng = np.random.default_rng(1)
+    results = [
+        frechet_distance(rng.normal(size=(400, 3)) @ L1.T, rng.normal(size=(300, 3)) @ L2.T + 0.5) for _ in range(200)
+    ]
+    spread = np.std([result.value for result in results], ddof=1)
+    told = np.mean([result.standard_error for result in results])
+    # The logarithm of a spread over n draws has a standard error of about 1 / sqrt(2 (n - 1)).
+    assert abs(np.log(told / spread)) < 4 / np.sqrt(2 * 199)
+
+
+def test_the_standard_error_is_that_of_the_jackknife():
+    """sum over either set of the squared changes when an entry is left out; of skewed laws, whose mean and variance
+    move together."""
+    rng = np.random.default_rng(2)
+    x, y = rng.exponential(size=(150, 2)) @ [[1.0, 0.6], [0.0, 0.5]], rng.exponential(size=(120, 2)) * [2.0, 0.7] + 0.3
+    whole = frechet_distance(x, y)
+    without_x = [frechet_distance(np.delete(x, i, axis=0), y).value for i in range(150)]
+    without_y = [frechet_distance(x, np.delete(y, i, axis=0)).value for i in range(120)]
+    of_x, of_y = 149**2 / 150 * np.var(without_x, ddof=1), 119**2 / 120 * np.var(without_y, ddof=1)
+    assert whole.standard_error == pytest.approx(np.sqrt(of_x + of_y), rel=0.05)
+    assert min(of_x, of_y) > 0.15 * (of_x + of_y)  # neither set's part is lost in the other's
+
+
+def test_against_torchmetrics():
+    pytest.importorskip("torchmetrics")
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
+    class Flat(torch.nn.Module):
+        num_features = 6
+
+        def forward(self, images):
+            return images.flatten(1).double() / 17
+
+    first, second = (torch.randint(0, high, (300, 3, 1, 2), dtype=torch.uint8) for high in (200, 256))
+    other = FrechetInceptionDistance(feature=Flat(), input_img_size=(3, 1, 2)).set_dtype(torch.float64)
+    other.update(first, real=True)
+    other.update(second, real=False)
+    ours = frechet_distance(Flat()(first).numpy(), Flat()(second).numpy())
+    assert ours.value == pytest.approx(float(other.compute()), rel=1e-6)
+
+
+def test_too_few_for_the_features_is_told():
+    with pytest.warns(SmallSampleWarning, match="5 entries for 8 features"):
+        result = frechet_distance(RNG.normal(size=(5, 8)), RNG.normal(size=(50, 8)))
+    assert np.isfinite([result.value, result.standard_error]).all()
+    with pytest.raises(ValueError, match="at least 2 rows"):
+        frechet_distance(RNG.normal(size=(1, 8)), RNG.normal(size=(50, 8)))
+
+
+def test_a_result_says_what_it_is():
+    text = str(frechet_distance(RNG.normal(size=(50, 2)), RNG.normal(size=(60, 2)), extractor="a named network"))
+    assert "on a named network (2 features, 50 real and 60 generated)" in text and "±" in text
