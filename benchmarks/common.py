@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import csv
 import datetime
 import os
@@ -53,6 +54,15 @@ def append_row(table: str, row: dict[str, Any]) -> None:
     partial.replace(path)
     for key, value in row.items():
         print(f"{key}: {value}")
+
+
+def change(text: str) -> tuple[str, Any]:
+    """NAME=VALUE, the value a Python literal or else text."""
+    name, _, value = text.partition("=")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
 
 
 def fit_vae(arguments: argparse.Namespace, train: NDArray[np.uint8], path: Path) -> None:

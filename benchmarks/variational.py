@@ -29,7 +29,6 @@ varies by more than 0.01 over images (for a learned prior, relative to their who
 from __future__ import annotations
 
 import argparse
-import ast
 import time
 from pathlib import Path
 from typing import Any
@@ -99,7 +98,7 @@ def fitted_arm(arguments: argparse.Namespace, train: np.ndarray) -> pofx.VAE:
         "random_state": arguments.seed,
         "verbose": True,
         **ARMS[arguments.arm],
-        **dict(change(text) for text in arguments.changes),
+        **dict(common.change(text) for text in arguments.changes),
     }
     return pofx.VAE(**parameters).fit(train)
 
@@ -145,15 +144,6 @@ def score(arguments: argparse.Namespace, model: pofx.VAE, n_train: int, test: np
         told = ", ".join(f"{value} {key.removeprefix('n_')}" for key, value in ANNEALING.items())
         append_bounds(f"-AIS, {told}", some, "ais", ANNEALING)
         append_bounds(f"-IW-{IMPORTANCE_DRAWS}, the same images", some, "iw", {"n_samples": IMPORTANCE_DRAWS})
-
-
-def change(text: str) -> tuple[str, Any]:
-    """NAME=VALUE, the value a Python literal or else text."""
-    name, _, value = text.partition("=")
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return name, value
 
 
 def run_baselines(data: str, train: np.ndarray, test: np.ndarray) -> None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pofx.data.images import ImageSpec
     from pofx.data.sources import load_source
     from pofx.density import DensityModel
-    from pofx.families.autoregressive.estimator import PixelCNN, PixelRNN
     from pofx.families.adversarial.estimator import GAN
+    from pofx.families.autoregressive.estimator import PixelCNN, PixelRNN
     from pofx.families.variational.estimator import VAE
     from pofx.files.model_file import ModelFileError
     from pofx.registry import family, family_names, register

@@ -9,9 +9,15 @@ import pofx
 from pofx.cli import main
 from pofx.cli.evaluate import COPY_COLUMNS
 from pofx.evaluation.samples import COLUMNS, FLOOR
+from pofx.files.pictures import sheet
 
 
-def test_a_model_beside_the_images_that_its_fit_held_out(model_path, tmp_path, capsys):
+def test_a_model_beside_the_images_that_its_fit_held_out(model_path, tmp_path, capsys, monkeypatch):
+    notes = []
+    monkeypatch.setattr(
+        "pofx.evaluation.memorisation.sheet",
+        lambda *images, **texts: notes.append(texts["note"]) or sheet(*images, **texts),
+    )
     picture, table = tmp_path / "samples.png", tmp_path / "samples.csv"
     command = ["evaluate", str(model_path), "digits", "-o", str(picture), "--csv", str(table), "-n", "60"]
     assert main([*command, "--seed", "0", "--no-verbose"]) == 0
@@ -26,6 +32,8 @@ def test_a_model_beside_the_images_that_its_fit_held_out(model_path, tmp_path, c
     assert model["log_p_kind"] == "lower bound" and 0 <= float(model["share_nearer_in_pixels"]) <= 1
     assert not any(floor[name] for name in COPY_COLUMNS)
     assert model["n_images"] == "60"
+    assert "Under each pair its distance, on pixels. \ndigits.pofx: Fréchet " in notes[0]
+    assert f"\n{FLOOR}: Fréchet " in notes[0] and ", accuracy " in notes[0]
     with Image.open(picture) as page:
         assert page.width > 800
 

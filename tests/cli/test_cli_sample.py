@@ -130,3 +130,29 @@ def test_reconstruction_needs_an_encoder(model_path, tmp_path, capsys, monkeypat
     assert "PixelCNN has no encoder" in capsys.readouterr().err
     assert main(["reconstruct", str(model_path), "digits", "-o", str(tmp_path / "x.png"), "-n", "0"]) == 1
     assert "-n must be at least 1" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def gan_path(tmp_path_factory):
+    images = pofx.load_source("digits").images[:300]
+    model = pofx.GAN(width=16, depth=1, max_epochs=2, random_state=0, encoder=True).fit(images)
+    return model.save(tmp_path_factory.mktemp("gan") / "gan.pofx")
+
+
+def test_rejection_tells_what_it_did(gan_path, tmp_path, capsys):
+    path = tmp_path / "chosen.npz"
+    assert main(["sample", str(gan_path), "--reject", "-n", "5", "--seed", "2", "--npz", str(path)]) == 0
+    assert "% of generated images are accepted" in " ".join(capsys.readouterr().out.split())
+    with np.load(path) as arrays:
+        np.testing.assert_array_equal(arrays["x"], pofx.load(gan_path).sample(5, reject=True, random_state=2))
+
+
+def test_only_a_gan_rejects(model_path, tmp_path, capsys):
+    assert main(["sample", str(model_path), "--reject", "-o", str(tmp_path / "x.png")]) == 2
+    assert "VAE has no --reject" in capsys.readouterr().err
+
+
+def test_a_gan_rebuilds_images_but_draws_none_of_their_latents(gan_path, tmp_path, capsys):
+    assert main(["reconstruct", str(gan_path), "digits", "-n", "3", "-o", str(tmp_path / "x.png")]) == 0
+    assert main(["reconstruct", str(gan_path), "digits", "--sample", "-o", str(tmp_path / "y.png")]) == 2
+    assert "GAN has no --sample" in capsys.readouterr().err

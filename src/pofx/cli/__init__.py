@@ -37,6 +37,7 @@ COMMANDS = {
     "traverse": ("pofx.cli.traverse:traverse", "Show what each dimension of the latents does."),
     "latent-grid": ("pofx.cli.latent_grid:latent_grid", "Show the images over two dimensions of the latents."),
     "evaluate": ("pofx.cli.evaluate:evaluate", "Measure what a model draws against real images that it never saw."),
+    "theory": ("pofx.cli.theory:theory", "Show a discriminator come to its optimum where both laws are known."),
     "prepare": ("pofx.cli.prepare:prepare", "Pack a source of images into one file that is read quickly."),
     "info": ("pofx.cli.info:info", "Tell what a model file or a packed file holds and where it comes from."),
 }

@@ -15,6 +15,7 @@ from pofx.files.pictures import sheet
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from pofx.families.adversarial.estimator import GAN
     from pofx.families.autoregressive.estimator import PixelCNN
     from pofx.families.variational.estimator import VAE
 
@@ -82,3 +83,17 @@ def pixelcnn_pages(model: PixelCNN, test: NDArray[np.generic]) -> dict[str, Imag
         title="The least likely of the digits set aside, and what is odd in them",
     )
     return {"pixelcnn_samples": samples, "completions": completions, "surprise": surprise}
+
+
+def gan_pages(model: GAN) -> dict[str, Image]:
+    """Samples, and those that its own discriminator lets pass, by the name of their file."""
+    plain, chosen = model.sample(ROWS // 2 * COLUMNS), model.sample(ROWS // 2 * COLUMNS, reject=True)
+    rows = ROWS // 2
+    page = sheet(
+        displayed(model, np.concatenate([plain, chosen])),
+        n_columns=COLUMNS,
+        row_labels=["drawn"] * rows + ["chosen"] * rows,
+        title="Digits that nobody wrote, by the GAN",
+        note=f"A network turned noise into each. Chosen: {model.rejection_}.",
+    )
+    return {"gan_samples": page}

@@ -143,7 +143,7 @@ def evaluate(
         text = _csv(found, copies)
         atomic_write(table, lambda file: file.write(text.encode(errors="surrogateescape")))
     if output is not None:
-        lines = "\n".join("  |  ".join(cells) for cells in found.cells())
+        lines = _lines(found)
         page: Any
         if copies is None:
             from pofx.cli.show import displayed
@@ -207,6 +207,14 @@ def _print_table(console: Console, found: SampleTable) -> None:
         out.add_row(*row)
     console.print(out)
     console.print(found.note)
+
+
+def _lines(found: SampleTable) -> str:
+    """The table for a page, whose letters are of different widths: each number after its name, a line a row."""
+    (_, *names), *rows = found.cells()
+    return "\n".join(
+        f"{row[0]}: " + ", ".join(f"{name} {cell}" for name, cell in zip(names, row[1:], strict=True)) for row in rows
+    )
 
 
 def _csv(found: SampleTable, copies: Memorisation | None) -> str:

@@ -43,7 +43,7 @@ def reconstruct(
     """
     import numpy as np
 
-    from pofx.cli.loading import load_images, load_model, some_indices
+    from pofx.cli.loading import given, load_images, load_model, some_indices
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import displayed, print_left_out
     from pofx.files.pictures import save_png, sheet
@@ -55,8 +55,8 @@ def reconstruct(
         raise ValueError(f"{type(fitted).__name__} has no encoder; it cannot reconstruct images")
     collection = load_images(source, split=split, size=size, errors=errors, verbose=verbose, model=fitted)
     images = collection.images[some_indices(n, len(collection), seed)]
-    arguments = {"sample": True, "random_state": seed} if sample else {}
-    rebuilt = fitted.reconstruct(images, **arguments)
+    options = given(fitted.reconstruct, sample=sample or None, random_state=seed if sample else None)
+    rebuilt = fitted.reconstruct(images, **options)
     page = sheet(
         np.concatenate([displayed(fitted, images), displayed(fitted, rebuilt)]),
         n_columns=len(images),

@@ -31,6 +31,10 @@ def sample(
             "from p(x)."
         ),
     ] = None,
+    reject: Annotated[
+        bool,
+        Parameter(negative="", help="Of a GAN: draw on until so many have passed its calibrated discriminator."),
+    ] = False,
     seed: Seed = None,
     device: Device = "auto",
     verbose: Verbose = True,
@@ -54,7 +58,10 @@ def sample(
     npz = None if npz is None else writable(npz, ".npz")
     fitted = load_model(model, device=device, verbose=verbose)
     y = None if label is None else class_of(fitted, label)
-    images = fitted.sample(n, y=y, random_state=seed, **given(fitted.sample, method=method, temperature=temperature))
+    options = given(fitted.sample, method=method, temperature=temperature, reject=reject or None)
+    images = fitted.sample(n, y=y, random_state=seed, **options)
+    if reject:
+        OutputConsole().print(str(fitted.rejection_))
     if output is not None:
         save_png(sheet(displayed(fitted, images), title=f"{n} images drawn from {model.name}"), output)
     if npz is not None:

@@ -55,8 +55,9 @@ class CopyTest:
     def __str__(self) -> str:
         n, m = len(self.sample_distances), len(self.held_out_distances)
         return (
-            f"on {self.features}: {self.share_nearer:.3f} of the samples nearer to a training image than a held-out "
-            f"image is (0.5 ± {self.null_standard_error:.3f} if of one law, p = {self.p_value:.2g}), median distance "
+            f"on {self.features}: a sample is nearer to its training image than a held-out image with probability "
+            f"{self.share_nearer:.3f} (0.5 ± {self.null_standard_error:.3f} if of one law, p = {self.p_value:.2g}), "
+            f"median distance "
             f"{np.median(self.sample_distances):.4g} beside {np.median(self.held_out_distances):.4g}; copies: "
             f"{self.n_copies} of {n:,} samples, {self.n_real_copies} of {m:,} held-out images"
         )
