@@ -1,6 +1,8 @@
 """The optimum of the game on finite universes and on grids."""
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ from scipy.integrate import quad
 from scipy.special import expit
 from scipy.stats import norm
 
+from pofx.distributions import divergences
 from pofx.distributions.divergences import jensen_shannon, kullback_leibler
+from pofx.theory import gan_optimality
 from pofx.theory.gan_optimality import (
     GLOBAL_MINIMUM,
     discriminator_error,
@@ -171,3 +175,14 @@ def test_errors_name_the_argument(function, change, message):
 def test_densities_are_not_negative(function):
     with pytest.raises(ValueError, match=r"^q must"):
         function([0.5], [-0.5])
+
+
+def test_each_line_of_the_proof_on_the_page_names_a_function():
+    page = (Path(__file__).parents[2] / "docs" / "gan_optimality.md").read_text()
+    rows = re.findall(r"^\| (\d) \|.*\| ([^|]+) \|$", page, flags=re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, 9))
+    for _, cell in rows:
+        names = re.findall(r"`(\w+)`", cell)
+        assert names
+        for name in names:
+            assert hasattr(gan_optimality, name) or hasattr(divergences, name), name

@@ -75,10 +75,10 @@ class Axes:
         page.text((left + right) / 2, bottom + 20, x_label, anchor="ma", colour=GREY)
         for tick, label in ticks(*x_range):
             self._segment((tick, y_range[0]), (tick, y_range[1]), PALE, 1)
-            page.text(self._x(tick), bottom + 5, label, anchor="ma", colour=GREY)
+            page.text(float(self._x(tick)), bottom + 5, label, anchor="ma", colour=GREY)
         for tick, label in ticks(*y_range):
             self._segment((x_range[0], tick), (x_range[1], tick), PALE, 1)
-            page.text(left - 6, self._y(tick), label, anchor="rm", colour=GREY)
+            page.text(left - 6, float(self._y(tick)), label, anchor="rm", colour=GREY)
         self._frame()
         self._legend_left = left
 
@@ -117,7 +117,7 @@ class Axes:
         self._polyline(
             np.array([[self._x(x), self._box[1]], [self._x(x), self._box[3]]]).astype(np.float64), GREY, 1, DOTTED
         )
-        self._page.text(self._x(x) + 5, self._box[1] + 4, label, colour=GREY)
+        self._page.text(float(self._x(x)) + 5, self._box[1] + 4, label, colour=GREY)
 
     def image(self, pixels: NDArray[np.uint8]) -> None:
         """An RGB array (H, W, 3) that fills the frame."""
