@@ -58,6 +58,7 @@ def test_ctrl_c_draws_what_was_learned_so_far(tmp_path, capsys, monkeypatch):
         (["-o", "theory.svg"], 1, "should end in .png"),
         (["-o", "theory.png", "--gif", "theory.mp4"], 1, "should end in .gif"),
         (["-o", "theory.png", "--steps", "0"], 1, "--steps must be at least 1"),
+        (["-o", "theory.png", "--objective", "relativistic"], 2, "--objective"),
         (["-o", "theory.png", "--law", "rung"], 2, 'Did you mean "ring"?'),
     ],
 )

@@ -24,6 +24,9 @@ def theory(
             "then both learn. ring: eight normals on a circle in two dimensions, the first part alone."
         ),
     ] = "line",
+    objective: Annotated[
+        Literal["minimax", "non_saturating"], Parameter(help="What the generator descends when it learns (line).")
+    ] = "minimax",
     steps: Annotated[
         int, Parameter(help="Steps of D against the generator that stands still; and of the game after it (line).")
     ] = 1000,
@@ -53,7 +56,14 @@ def theory(
     if law == "ring":
         course = play_on_a_ring(fixed_steps=steps, random_state=seed, device=device, verbose=verbose)
     else:
-        course = play_on_a_line(fixed_steps=steps, game_steps=steps, random_state=seed, device=device, verbose=verbose)
+        course = play_on_a_line(
+            fixed_steps=steps,
+            game_steps=steps,
+            objective=objective,
+            random_state=seed,
+            device=device,
+            verbose=verbose,
+        )
     save_png(picture(course), output)
     if gif is not None:
         save_gif(frames(course), gif, back=False)

@@ -3,8 +3,9 @@
 First the generator stands still at a law with known density, and D climbs V(D, G) on fresh samples of both laws: this
 is what proposition 1 of Goodfellow et al. 2014 (arXiv 1406.2661) speaks of, and D comes to D* = p / (p + p_G). Then G
 learns too. Theorem 1 says where that game has its only minimum, p_G = p, C = -log 4; it does not say that steps in turn
-by networks of finite size get there (proposition 2 needs convexity in p_G and a D that is optimal in between), nor does
-it speak of the non-saturating loss, which G descends here for its better gradient.
+by networks of finite size get there (proposition 2 needs convexity in p_G and a D that is optimal in between). With D
+near D*, the minimax step of G descends C(G) itself, more and more slowly where D is sure; the non-saturating step does
+not descend C, and may leave a mode of the data for good.
 
 Shapes: B samples of a step; n cells of the grid; d dimensions of x.
 """
@@ -12,6 +13,7 @@ Shapes: B samples of a step; n cells of the grid; d dimensions of x.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -25,17 +27,21 @@ from pofx.engine.counting import CountedWork
 from pofx.engine.devices import resolve_device
 from pofx.engine.interrupt import InterruptFlag
 from pofx.engine.randomness import draw_seed, mixed_seeds, own_generators, seed_generators
-from pofx.families.adversarial.value_function import discriminator_loss, non_saturating_loss
+from pofx.families.adversarial.value_function import LOSSES, discriminator_loss
 from pofx.theory.course import Course, Record
 from pofx.theory.gan_optimality import Floats, discriminator_error, generator_criterion, value
 from pofx.theory.grids import Grid, push_forward
 
-BATCH_SIZE = 1024
-#: Of Adam: its steps against a generator that stands still, and in the game; each falls along a half cosine.
-LEARNING_RATE, GAME_LEARNING_RATE = 3e-3, 1e-3
+#: What G descends in the game: E[log(1 - D(G(z)))], its part of V, or -E[log D(G(z))].
+GeneratorObjective = Literal["minimax", "non_saturating"]
+
+#: Samples of a step while the generator stands still, and in the game.
+BATCH_SIZE, GAME_BATCH_SIZE = 1024, 512
+#: Of Adam, for D and for G; each falls along a half cosine over its part.
+LEARNING_RATE, GENERATOR_LEARNING_RATE = 3e-3, 3e-4
 BETAS = (0.5, 0.99)
 #: In the game D takes so many steps for each of G, so that it stays near its optimum.
-DISCRIMINATOR_STEPS = 3
+DISCRIMINATOR_STEPS = 5
 HIDDEN = 64
 #: z of a one-dimensional generator is followed along the line from -8 to 8, in so many intervals.
 Z_EDGES = np.linspace(-8.0, 8.0, 4097)
@@ -69,6 +75,7 @@ def play_on_a_line(
     *,
     fixed_steps: int = 1000,
     game_steps: int = 1000,
+    objective: GeneratorObjective = "minimax",
     n_records: int = 60,
     law: NormalMixture | None = None,
     scale: float = 1.2,
@@ -83,6 +90,7 @@ def play_on_a_line(
     Args:
         fixed_steps: of D against the standing generator, at least 0.
         game_steps: of G, each after `DISCRIMINATOR_STEPS` of D, at least 0.
+        objective: what G descends in the game.
         n_records: how many to keep, about; at least 2.
         law: of the data, in one dimension and within [-5, 5]; two normals side by side if not given (`bimodal`).
         scale: of the generator at the start.
@@ -98,7 +106,8 @@ def play_on_a_line(
     """
     law = bimodal() if law is None else law
     grid = Grid(-5.0, 5.0, 400)
-    return _Game(grid, law, scale, random_state, device).play(fixed_steps, game_steps, n_records, verbose)
+    game = _Game(grid, law, scale, random_state, device, objective)
+    return game.play(fixed_steps, game_steps, n_records, verbose)
 
 
 def play_on_a_ring(
@@ -118,7 +127,18 @@ def play_on_a_ring(
 
 
 class _Game:
-    def __init__(self, grid: Grid, law: NormalMixture, scale: float, random_state: int | None, device: str) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        law: NormalMixture,
+        scale: float,
+        random_state: int | None,
+        device: str,
+        objective: GeneratorObjective = "minimax",
+    ) -> None:
+        if objective not in get_args(GeneratorObjective):
+            raise ValueError(f"objective must be 'minimax' or 'non_saturating', not {objective!r}")
+        self._generator_loss = LOSSES[objective][1]
         if not scale > 0:
             raise ValueError(f"scale must be positive, not {scale}")
         self._grid, self._law = grid, law
@@ -156,29 +176,29 @@ class _Game:
         return Course(self._grid, self._p_data, tuple(records), fixed_steps, total, step < total)
 
     def _fixed_part(self, n_steps: int) -> Callable[[], None]:
-        return self._climber(LEARNING_RATE, n_steps)
+        return self._climber(n_steps, BATCH_SIZE)
 
     def _game_part(self, n_steps: int) -> Callable[[], None]:
-        climb = self._climber(GAME_LEARNING_RATE, n_steps * DISCRIMINATOR_STEPS)
-        descend = _stepper(self._generator, GAME_LEARNING_RATE, n_steps)
+        climb = self._climber(n_steps * DISCRIMINATOR_STEPS, GAME_BATCH_SIZE)
+        descend = _stepper(self._generator, GENERATOR_LEARNING_RATE, n_steps)
 
         def turn() -> None:
             for _ in range(DISCRIMINATOR_STEPS):
                 climb()
-            # Losses take logits of real samples too; this one has no use for them.
-            d_B = self._logits(self._generator(self._latents()))
-            descend(non_saturating_loss(d_B, d_B))
+            # Losses take logits of real samples too; these have no use for them.
+            d_B = self._logits(self._generator(self._latents(GAME_BATCH_SIZE)))
+            descend(self._generator_loss(d_B, d_B))
 
         return turn
 
-    def _climber(self, learning_rate: float, n_steps: int) -> Callable[[], None]:
+    def _climber(self, n_steps: int, batch_size: int) -> Callable[[], None]:
         """One step of D up V(D, G), on fresh samples of both laws."""
-        descend = _stepper(self._discriminator, learning_rate, n_steps)
+        descend = _stepper(self._discriminator, LEARNING_RATE, n_steps)
 
         def climb() -> None:
             with torch.no_grad():
-                generated_Bd = self._generator(self._latents())
-            real_Bd = self._tensor(self._law.sample(BATCH_SIZE, self._random))
+                generated_Bd = self._generator(self._latents(batch_size))
+            real_Bd = self._tensor(self._law.sample(batch_size, self._random))
             descend(discriminator_loss(self._logits(real_Bd), self._logits(generated_Bd)))
 
         return climb
@@ -186,8 +206,8 @@ class _Game:
     def _logits(self, x_Bd: Tensor) -> Tensor:
         return self._discriminator(x_Bd)[:, 0]
 
-    def _latents(self) -> Tensor:
-        return self._tensor(self._random.standard_normal((BATCH_SIZE, self._grid.d)))
+    def _latents(self, batch_size: int) -> Tensor:
+        return self._tensor(self._random.standard_normal((batch_size, self._grid.d)))
 
     def _tensor(self, array: NDArray[np.float64]) -> Tensor:
         return torch.from_numpy(array.astype(np.float32)).to(self._device)
