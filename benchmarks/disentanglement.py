@@ -38,7 +38,7 @@ def main() -> None:
     arrays = common.load("mnist", arguments.data_folder)
     codes = codes_of(arguments, arrays["x_train"], arrays["x_test"])
     measured = measures(arrays["x_test"])
-    factors = np.column_stack([arrays["y_test"], *measured.values()])
+    factors, names = np.column_stack([arrays["y_test"], *measured.values()]), ["digit", *measured]
     gap = mutual_information_gap(codes, factors)
     dci = disentanglement_completeness_informativeness(codes, factors, random_state=arguments.seed)
     print(gap, dci, sep="\n")
@@ -50,16 +50,22 @@ def main() -> None:
             "mig": round(gap.value, 4),
             "d": round(dci.disentanglement, 4),
             "c": round(dci.completeness, 4),
-            "i": round(dci.informativeness, 4),
-            "mig_of_each": " ".join(
-                f"{name} {value:.3f}" for name, value in zip(["digit", *measured], gap.by_factor, strict=True)
-            ),
+            "i_accuracy_of_the_digit": round(dci.accuracy, 4),
+            "i_r_squared_of_the_others": round(dci.r_squared, 4),
+            "mig_of_each": of_each(names, gap.by_factor),
+            "c_of_each": of_each(names, dci.by_factor),
+            "i_of_each": of_each([f"{name} ({by})" for name, by in zip(names, dci.told_by, strict=True)], dci.told),
             "mig_settings": str(gap),
             "dci_settings": str(dci),
             "minutes": arguments.minutes if arguments.arm in BETAS else "",
             "seed": arguments.seed,
         },
     )
+
+
+def of_each(names: list[str], values: np.ndarray) -> str:
+    """One number a factor, behind its name."""
+    return ", ".join(f"{name} {value:.3f}" for name, value in zip(names, values, strict=True))
 
 
 def codes_of(arguments: argparse.Namespace, train: np.ndarray, images: np.ndarray) -> np.ndarray:

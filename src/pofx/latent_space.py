@@ -47,15 +47,15 @@ class LatentSpace(GenerativeModel):
         latents = self._checked_latents(Z)
         self._refuse_labels_unless_conditional(y)
         codes = self._codes(y, len(latents))
-        self.module_.to(resolve_device(self.device, self._dtype))
-        size, means = self._chunk_size, []
+        device, size, means = resolve_device(self.device, self._dtype), self._chunk_size, []
+        self.module_.to(device)
         with torch.inference_mode(), full_float32():
             for start in range(0, len(latents), size):
                 n = min(size, len(latents) - start)
                 # The last latent fills up the last chunk, as in scoring.
                 positions = np.minimum(np.arange(start, start + size), len(latents) - 1)
-                z_NL = torch.from_numpy(latents[positions]).to(self._dtype).to(self.module_.device)
-                given = None if codes is None else torch.from_numpy(codes[positions]).to(self.module_.device)
+                z_NL = torch.from_numpy(latents[positions]).to(self._dtype).to(device)
+                given = None if codes is None else torch.from_numpy(codes[positions]).to(device)
                 means.append(in_double(self._expected_over_classes(z_NL, given)[:n]).cpu().numpy())
         return self._expected_images(np.concatenate(means))
 

@@ -2,8 +2,10 @@
 
 import re
 
+import numpy as np
 from cli_runs import write_pictures
 
+import pofx
 from pofx.cli import main
 
 
@@ -19,6 +21,17 @@ def test_it_tells_where_a_model_comes_from(model_path, capsys):
     divergences = [float(value) for value in facts["KL of the dimensions in nats"].split(", ")]
     assert divergences == sorted(divergences, reverse=True) and len(divergences) == 3
     assert re.match(r"[0-3] of 3 \(", facts["active units"])
+
+
+def test_it_tells_whether_the_latents_say_anything(model_path, tmp_path, capsys):
+    fitted = pofx.load(model_path)
+    for collapsed in (False, True):
+        if collapsed:
+            fitted.n_steps_, fitted.latent_activity_ = 500, np.zeros(3)
+        assert main(["info", str(fitted.save(tmp_path / f"{collapsed}.pofx"))]) == 0
+        out = capsys.readouterr().out
+        assert re.search(rf"^KL of held-out images +{fitted.held_out_kl_:.2f} nats *$", out, re.MULTILINE)
+        assert bool(re.search("^posterior +collapsed: the latents say next to nothing", out, re.MULTILINE)) == collapsed
 
 
 def test_it_tells_what_a_packed_file_holds(pets, tmp_path, capsys):

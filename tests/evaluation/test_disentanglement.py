@@ -61,7 +61,7 @@ def test_dci_of_disentangled_codes(regressor, factors, noise):
     codes = np.column_stack([noise[:, 0], 3 * factors[:, 1] - 1, factors[:, 0]])
     found = disentanglement_completeness_informativeness(codes[:2000], factors[:2000], regressor=regressor, n_trees=20)
     assert found.disentanglement > 0.95 and found.completeness > 0.95
-    assert found.informativeness == pytest.approx(1, abs=0.01)
+    assert found.told == pytest.approx([1, 1], abs=0.01)
     assert found.importance.argmax(axis=0).tolist() == [2, 1]
 
 
@@ -72,7 +72,7 @@ def test_dci_of_a_rotation(regressor):
     codes = factors @ np.array([[1, 1], [1, -1]]) / np.sqrt(2)
     found = disentanglement_completeness_informativeness(codes, factors, regressor=regressor, n_trees=20)
     assert found.disentanglement < 0.05 and found.completeness < 0.05
-    assert found.informativeness > 0.9
+    assert (found.told > 0.9).all() and found.r_squared == pytest.approx(found.told.mean())
 
 
 def test_dci_knows_disentangled_from_complete():
@@ -81,9 +81,25 @@ def test_dci_knows_disentangled_from_complete():
     halves = rng.normal(size=(1500, 3))
     factors = np.column_stack([halves[:, 0] + halves[:, 1], halves[:, 2]])
     found = disentanglement_completeness_informativeness(halves, factors, regressor="lasso")
+    assert found.told == pytest.approx([1, 1], abs=0.01)
     assert found.disentanglement > 0.9
     # An even spread over two of three dimensions: 1 - log 2 / log 3.
     assert found.by_factor == pytest.approx([1 - np.log(2) / np.log(3), 1], abs=0.05)
+
+
+def test_accuracy_and_r_squared_are_kept_apart(factors, noise):
+    """Factor 0 has five values, the others are real-valued: from noise one is told as often as chance has it."""
+    three = np.column_stack([factors, 3 * factors[:, 1]])[:1500]
+    found = disentanglement_completeness_informativeness(noise[:1500], three, n_trees=10)
+    assert found.told_by == ("accuracy", "R^2", "R^2")
+    assert found.accuracy == found.told[0] and found.r_squared == pytest.approx(found.told[1:].mean())
+    assert found.accuracy > 0.1 > 0 > found.r_squared
+    assert f"I of each factor: accuracy {found.told[0]:.3f}, R^2 {found.told[1]:.3f}, R^2" in str(found)
+    assert not hasattr(found, "informativeness")
+    # To a lasso every factor is a number.
+    linear = disentanglement_completeness_informativeness(three[:200], three[:200], regressor="lasso")
+    assert linear.told_by == ("R^2",) * 3 and linear.accuracy is None
+    assert linear.r_squared == pytest.approx(linear.told.mean())
 
 
 def test_dci_of_noise_tells_nothing(factors, noise):

@@ -323,12 +323,19 @@ class LatentEditor(MetaEstimatorMixin, BaseEstimator):
         Args:
             a, b: images, as many of one as of the other.
             steps: images of each way, at least 2.
-            mode: "linear" or "spherical"; see `pofx.applications.paths`.
+            mode: "linear", or "spherical": along the arc around 0 (see `pofx.applications.paths`). The arc assumes
+                latents like draws of N(0, I), as those of a VAE with the standard normal prior are about. Its centre is
+                0 for every model, not the mean of its latents: where these have another centre or other scales, as
+                with a learned prior, it may lead through places where the model has none, and "linear" is the choice.
             y: class labels of the pairs, of a conditional model.
             refine: as for `edit`.
 
         Returns:
             (n, steps, *image).
+
+        Raises:
+            ValueError: an unknown mode, fewer than two steps, or not as many images of one as of the other;
+                "spherical": latents at 0, or on opposite sides of it, between which there is no single arc.
         """
         require(self.model, "transform", "inverse_transform")
         if mode not in ("linear", "spherical"):

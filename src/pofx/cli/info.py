@@ -65,11 +65,15 @@ def _model_facts(fitted: GenerativeModel) -> dict[str, object]:
         active = int((fitted.latent_importance_ > 0.01).sum())
         facts["latent dimensions in use"] = f"{active} of {len(fitted.latent_importance_)} (KL above 0.01 nats)"
         facts["KL of the dimensions in nats"] = _sorted_numbers(fitted.latent_importance_)
+    if getattr(fitted, "held_out_kl_", None) is not None:
+        facts["KL of held-out images"] = f"{fitted.held_out_kl_:.2f} nats"
     if hasattr(fitted, "latent_activity_"):
         active = int((fitted.latent_activity_ > 0.01).sum())
         facts["active units"] = (
             f"{active} of {len(fitted.latent_activity_)} (their mean varies over images by over 0.01)"
         )
+    if getattr(fitted, "posterior_collapsed_", False):
+        facts["posterior"] = "collapsed: the latents say next to nothing about the image"
     facts |= fitted.provenance_
     defaults = type(fitted)().get_params()
     facts["parameters that are not the defaults"] = (

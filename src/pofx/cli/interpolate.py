@@ -23,7 +23,10 @@ def interpolate(
     ] = None,
     mode: Annotated[
         Literal["linear", "spherical"],
-        Parameter(help="Along the line between the latents, or along the arc around their origin."),
+        Parameter(
+            help="Along the line between the latents, or along the arc around 0, which is for latents like draws of "
+            "N(0, I): not for learned priors."
+        ),
     ] = "linear",
     refine: Refine = False,
     label: Label = None,

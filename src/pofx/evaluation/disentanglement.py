@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import is_classifier
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LassoCV
 from sklearn.model_selection import train_test_split
@@ -19,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 Binning = Literal["equal_frequency", "equal_width"]
 Estimator = Literal["plug_in", "miller_madow"]
 Regressor = Literal["random_forest", "lasso"]
+ToldBy = Literal["accuracy", "R^2"]
 Array = NDArray[np.float64]
 
 #: A factor of whole numbers with at most so many values is discrete; others are real-valued.
@@ -106,28 +108,43 @@ class DCI:
     Attributes:
         disentanglement: D, the mean over dimensions weighted by how important they are.
         completeness: C, the mean over factors.
-        informativeness: I, the mean over factors of how well they are told, on images held out: accuracy of a discrete
-            factor by a forest, else R^2.
         by_dimension: disentanglement of each, (L,). by_factor: completeness of each, (K,).
-        told: informativeness of each factor, (K,).
+        told: informativeness I of each factor, how well it is told on images held out, (K,).
+        told_by: what that is, of each factor: "accuracy", of a discrete factor by a forest (chance: the share of its
+            most frequent value), or "R^2" (chance: 0). The two have no mean in common.
         importance: of dimension j for factor k, (L, K).
         n_images, regressor, settings: how they were estimated.
     """
 
     disentanglement: float
     completeness: float
-    informativeness: float
     by_dimension: Array
     by_factor: Array
     told: Array
+    told_by: tuple[ToldBy, ...]
     importance: Array
     n_images: int
     regressor: Regressor
     settings: str
 
+    @property
+    def accuracy(self) -> float | None:
+        """The mean informativeness of the factors that are told by accuracy; None if there are none."""
+        return self._mean_of("accuracy")
+
+    @property
+    def r_squared(self) -> float | None:
+        """The mean informativeness of the factors that are told by R^2; None if there are none."""
+        return self._mean_of("R^2")
+
+    def _mean_of(self, kind: ToldBy) -> float | None:
+        alike = [value for value, by in zip(self.told, self.told_by, strict=True) if by == kind]
+        return float(np.mean(alike)) if alike else None
+
     def __str__(self) -> str:
+        each = ", ".join(f"{by} {value:.3f}" for value, by in zip(self.told, self.told_by, strict=True))
         return (
-            f"D {self.disentanglement:.3f}, C {self.completeness:.3f}, I {self.informativeness:.3f} "
+            f"D {self.disentanglement:.3f}, C {self.completeness:.3f}, I of each factor: {each} "
             f"({self.n_images:,} images, a fifth held out for I; {self.regressor.replace('_', ' ')}: {self.settings})"
         )
 
@@ -146,8 +163,8 @@ def disentanglement_completeness_informativeness(
         C_k = 1 - H_L(P_.k),  P_jk = R_jk / sum_j R_jk;   C = sum_k C_k / K
 
     with H_K the entropy to the base K: 1 if a dimension serves one factor (D), if one dimension serves a factor (C).
-    I is how well the factors are told, on a fifth of the images that was held out (Eastwood & Williams 2018, ICLR,
-    section 2; they report an error, here higher is better).
+    I is how well each factor is told, on a fifth of the images that was held out (Eastwood & Williams 2018, ICLR,
+    section 2; they report an error, here higher is better): by accuracy or by R^2, which are kept apart.
 
     Args:
         codes: (n, L), L >= 2.
@@ -171,8 +188,10 @@ def disentanglement_completeness_informativeness(
     scaler = StandardScaler().fit(seen)
     seen, unseen = scaler.transform(seen), scaler.transform(unseen)
     importance_LK, told = np.empty((Z.shape[1], V.shape[1])), np.empty(V.shape[1])
+    told_by: list[ToldBy] = []
     for k in range(V.shape[1]):
         model = _regressor(regressor, _is_discrete(V[:, k]), n_trees, random_state).fit(seen, V_seen[:, k])
+        told_by.append("accuracy" if is_classifier(model) else "R^2")
         if regressor == "random_forest":
             importance_LK[:, k] = model.feature_importances_
         else:
@@ -188,10 +207,10 @@ def disentanglement_completeness_informativeness(
     return DCI(
         float(weights @ by_dimension),
         float(by_factor.mean()),
-        float(told.mean()),
         by_dimension,
         by_factor,
         told,
+        tuple(told_by),
         importance_LK,
         len(Z),
         regressor,

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pofx.distributions import normal
-from pofx.families.variational import annealing, hamiltonian
+from pofx.families.variational import annealing, certification, hamiltonian
 from pofx.families.variational.noise_streams import NoiseStreams
 
 #: p(z) = N(0, I), q = N(MEAN, exp(LOG_VARIANCE)), p(x|z) = N(x; z, 0.25), two images.
@@ -83,6 +83,27 @@ def steps_used(monkeypatch, **arguments):
     n_pilot = annealing.pilot_temperatures(arguments["n_temperatures"]) - 1
     assert len(used) == annealing.n_transitions(arguments["n_temperatures"])
     return torch.stack(used[:n_pilot]), torch.stack(used[n_pilot:])
+
+
+def test_backwards_each_temperature_has_its_own_step(monkeypatch):
+    """The chains that start from exact draws use at b_t the step sizes that the others use there."""
+    used = []
+
+    def recorded(log_ratio, place, beta, step_N, n_leapfrog, noise):
+        used.append((beta, step_N.tolist()))
+        return hamiltonian.transition(log_ratio, place, beta, step_N, n_leapfrog, noise)
+
+    n = 60
+    exact_NL = X / 1.25 + math.sqrt(0.2) * torch.from_numpy(np.random.default_rng(2).normal(size=(2, 2)))
+    monkeypatch.setattr(annealing, "transition", recorded)
+    certification.bidirectional_monte_carlo(
+        log_joint, MEAN, LOG_VARIANCE, exact_NL, n_samples=4, n_temperatures=n, n_leapfrog=2,
+        noise=streams(0), pilot_noise=streams(1),
+    )  # fmt: skip
+    forwards, backwards = used[-2 * (n - 1) : -(n - 1)], used[-(n - 1) :]
+    assert [beta for beta, _ in forwards] == list(annealing.temperatures(n)[1:-1])
+    assert backwards == forwards[::-1]
+    assert forwards[0][1] != forwards[-1][1]
 
 
 def test_the_weighted_run_adapts_nothing(monkeypatch):

@@ -11,7 +11,7 @@ from quadrature import IMAGES, different_images, divergence_of_posterior, log_p,
 
 import pofx
 from pofx.data.toy import LinearGaussian
-from pofx.families.variational import evidence
+from pofx.families.variational import bound_settings, image_groups
 
 PRIORS = {
     "normal": {},
@@ -83,7 +83,7 @@ def test_one_draw_has_no_standard_error():
 
 @pytest.mark.parametrize("method", ["elbo", "iw", "ais"])
 def test_an_image_gets_the_same_bits_whatever_it_is_scored_beside(method, monkeypatch):
-    monkeypatch.setitem(evidence.OUTPUTS, True, 9 * 40)
+    monkeypatch.setitem(image_groups.OUTPUTS, True, 9 * 40)
     model = tiny_vae()
     settings = {"n_samples": 10} if method != "ais" else {"n_samples": 4, "n_temperatures": 3, "n_leapfrog": 2}
     together = model.log_prob_bounds(IMAGES[:30], method=method, **settings)
@@ -100,7 +100,7 @@ def test_an_image_gets_the_same_bits_whatever_it_is_scored_beside(method, monkey
 def test_draws_come_in_chunks_that_change_nothing_but_rounding(n_samples, monkeypatch):
     model, rows = tiny_vae(), []
     whole = model.log_prob_bounds(IMAGES[:5], method="iw", n_samples=n_samples)
-    monkeypatch.setitem(evidence.OUTPUTS, True, 9 * 16)
+    monkeypatch.setitem(image_groups.OUTPUTS, True, 9 * 16)
     decode = model.module_.decode
 
     def counted(z_NL, codes):
@@ -118,7 +118,7 @@ def test_an_image_is_encoded_once(monkeypatch):
     model, calls = tiny_vae(), []
     encode = model.module_.encode
     monkeypatch.setattr(model.module_, "encode", lambda u, codes: calls.append(len(u)) or encode(u, codes))
-    monkeypatch.setitem(evidence.OUTPUTS, True, 9)
+    monkeypatch.setitem(image_groups.OUTPUTS, True, 9)
     model.log_prob_bounds(IMAGES[:4], method="iw", n_samples=50)
     assert calls == [1] * 4
 
@@ -162,6 +162,29 @@ def test_the_standard_error_of_the_marginal():
         results = [model.log_prob_bounds(X, method=method, n_samples=100, random_state=seed) for seed in range(100)]
         told = np.sqrt(np.mean([r.std_error**2 for r in results], axis=0))
         assert np.std([r.lower for r in results], axis=0) / told == pytest.approx(np.ones(2), abs=0.3)
+
+
+def test_the_weights_of_the_classes_come_from_other_draws_than_the_bounds(monkeypatch):
+    """One draw a class: sum_y r_y (log w_y + log p(y) - log r_y) has the mean that E[log w_y] gives with the same r_y.
+
+    With weights from the same draw the sum would be the greater, the noisier log w_y is: r_y follows it.
+    """
+    model, X = tiny_vae(conditional=True), different_images(100)
+    elbo_NK = np.stack(
+        [model.log_prob_bounds(X, np.full(len(X), y), method="elbo", n_samples=2000).lower for y in (0, 1)], axis=1
+    )
+    joint_NK = elbo_NK + np.log(model.class_prior_)
+    excess = []
+    for seed in range(1000, 1040):
+        monkeypatch.setattr(model, "seed_", seed)
+        with torch.no_grad():
+            joint = model._joint(torch.from_numpy(X).unsqueeze(1), discrete=True)
+        log_r_NK = torch.log_softmax(joint, dim=1).numpy()
+        expected = (np.exp(log_r_NK) * (joint_NK - log_r_NK)).sum(axis=1)
+        excess.append(model.log_prob_bounds(X, method="elbo", n_samples=1).lower - expected)
+    mean, error = mean_and_error(np.mean(excess, axis=1))
+    assert abs(mean) < 3 * error
+    assert error < 0.02
 
 
 # ---- real numbers ----------------------------------------------------------------------------------------------------
@@ -257,7 +280,7 @@ def test_settings_that_make_no_sense_are_refused(arguments, said):
 def test_the_settings_are_told():
     model = tiny_vae()
     assert model.log_prob_bounds(IMAGES[:1]).settings == {"n_samples": 1000}
-    assert model.log_prob_bounds(IMAGES[:1], method="elbo").settings == evidence.DEFAULT_SETTINGS["elbo"]
+    assert model.log_prob_bounds(IMAGES[:1], method="elbo").settings == bound_settings.DEFAULT_SETTINGS["elbo"]
     result = model.log_prob_bounds(IMAGES[:1], method="ais", n_samples=2, n_temperatures=3)
     assert result.settings == {"n_samples": 2, "n_temperatures": 3, "n_leapfrog": 10} and result.method == "ais"
     assert model.log_prob_bounds(IMAGES[:1], n_samples=3).acceptance is None

@@ -174,3 +174,11 @@ def test_the_held_out_score_is_the_bound_that_is_trained(prior, n_importance, mo
     assert found.score == pytest.approx(torch.cat(bounds).mean().item())
     assert found.measured["held_out_kl"] == pytest.approx(torch.cat(divergences).mean().item())
     assert found.measured["active_units"] == (activity > 0.01).sum().item()
+    if prior == "normal":
+        by_dimension = normal.kl_divergence(torch.cat(means), torch.cat(variances).log()).mean(0)
+    else:
+        # KL(q_j || N(m_j, s_j^2)), the mean over images, with the moments of all q_j together.
+        by_dimension = 0.5 * ((between + within).log() - torch.cat(variances).log().mean(0))
+    told = [found.measured[f"held_out_kl_{j}"] for j in range(module.latent_dim)]
+    assert told == pytest.approx(by_dimension.tolist(), rel=1e-3)
+    assert f"held_out_kl_{module.latent_dim}" not in found.measured

@@ -249,7 +249,7 @@ class GAN(EncodedImages):
                 self.latent_importance_ = self._measured_importance(IMPORTANCE_LATENTS, generator)
                 with torch.inference_mode():
                     error = mean_squared_error(self.module_, training if held_out is None else held_out)
-                self.error_variance_ = max(error, np.finfo(np.float32).eps)
+                self.error_variance_ = max(error, float(np.finfo(np.float32).eps))
 
     def _extra_state(self) -> dict[str, NDArray[Any]]:
         state = {} if self.rejection_ is None else {"rejection_": self.rejection_.to_array()}

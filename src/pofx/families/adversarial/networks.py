@@ -89,7 +89,7 @@ class ResidualDiscriminator(Discriminator):
 
     @property
     def n_pooled(self) -> int:
-        return sum(down.out_channels for down in self.reader.down) + self.reader.head.out_features  # type: ignore[operator, misc]
+        return sum(down.out_channels for down in self.reader.down) + self.reader.head.out_features  # type: ignore[misc]
 
 
 class MLPGenerator(nn.Module):

@@ -24,6 +24,6 @@ def logits_and_slope(critic: Critic, x_NCHW: Tensor) -> tuple[Tensor, Tensor]:
     The derivative is taken by a function transform and not by a second call of autograd: a compiled discriminator then
     has it in its graph, and its own derivative is right.
     """
-    logit_N, pull_back = torch.func.vjp(critic, x_NCHW)
+    logit_N, pull_back = torch.func.vjp(critic, x_NCHW)  # type: ignore[misc]  # three only with has_aux
     (slope_NCHW,) = pull_back(torch.ones_like(logit_N))
     return logit_N, (slope_NCHW**2).flatten(1).sum(dim=1)

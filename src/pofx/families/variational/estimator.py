@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
-from torch import Tensor, nn
+from torch import nn
 
 from pofx.base import Density
 from pofx.data.images import ImageFormat
 from pofx.data.levels import RealLevels
 from pofx.data.reader import ImageReader
 from pofx.engine.phase import HeldOutScore, Phase
-from pofx.families.variational import elbo
+from pofx.families.variational.diagnosis import LatentDiagnosis
 from pofx.families.variational.evidence import EvidenceBounds
 from pofx.families.variational.latents import LatentImages
 from pofx.families.variational.module import VAEModule
 from pofx.families.variational.scores import BoundScores
-from pofx.families.variational.statistics import (
-    COLLAPSED_KL,
-    active_units,
-    activity,
-    divergence,
-    divergence_from_aggregate,
-)
 from pofx.families.variational.training import held_out_bound, vae_phase
 
-#: Images from which the use of each latent dimension is measured after a fit, at most.
-IMPORTANCE_IMAGES = 2048
-#: A fit of fewer steps gives no warning that the posterior collapsed: its latents had no time to be put to use.
-COLLAPSE_STEPS = 500
 
-
-class VAE(LatentImages, BoundScores, EvidenceBounds):
+class VAE(LatentImages, BoundScores, LatentDiagnosis, EvidenceBounds):
     """Variational autoencoder: a decoder p(x|z) over latents z ~ p(z), and an encoder q(z|x) trained with it.
 
         log p(x) >= ELBO(x) = E_{q(z|x)}[log p(x|z)] - KL(q(z|x) || p(z)),
@@ -73,7 +58,11 @@ class VAE(LatentImages, BoundScores, EvidenceBounds):
         prior_width: hidden units of each coupling of "flow" (None: 128).
         n_importance: k, draws of z an image in training. Above 1 it maximises the k-sample bound (IWAE, Burda et al.
             2015, arXiv 1509.00519) instead of the ELBO, at k times the cost of the decoder, with doubly reparameterised
-            gradients; the ELBO, which `score_samples` estimates, may then be lower and log p(x) higher.
+            gradients; the ELBO, which `score_samples` estimates, may then be lower and log p(x) higher. All draws of a
+            batch are decoded at once. Of each of the n_importance * batch_size images memory holds, until the gradient
+            is taken, height * width * p outputs of the decoder (p as the pixel's law has parameters: 1 of "bernoulli",
+            3 * n_components of a gray and 10 * n_components of an RGB "logistic_mixture"), what the law computes from
+            them, and the activations of every layer of the decoder. A smaller ``batch_size`` takes less.
         beta: weight of the KL term in training (Higgins et al. 2017); scores always use 1. In the k-sample bound it is
             the exponent of p(z) / q(z|x).
         free_bits: nats a latent dimension below which training does not press its KL further down. A learned prior
@@ -101,9 +90,14 @@ class VAE(LatentImages, BoundScores, EvidenceBounds):
             such terms, KL(q(z_j|x) || N(m_j, s_j^2)), m_j and s_j^2 the mean and variance of z_j over all images.
         latent_activity_ (latent_dim,): the variance over training images of E_q[z_j]; above 0.01 a dimension counts as
             active (Burda et al.). With a learned prior, which leaves the scale of z_j open, its share in the variance
-            of z_j. ``history_`` has the number of active dimensions, ``active_units``, and the mean KL(q(z|x) || p(z)),
-            ``held_out_kl``, of held-out images at every epoch. A fit of 500 steps or more whose latents say nothing
-            ends with a UserWarning.
+            of z_j.
+        history_: besides the columns of every model, at every epoch and of held-out images: ``held_out_kl``, the mean
+            KL(q(z|x) || p(z)); ``held_out_kl_0``, ``held_out_kl_1``, ..., that of each dimension, measured as
+            ``latent_importance_`` is (so that with a learned prior, whose KL has no dimensions, they do not sum to
+            ``held_out_kl``), to four digits; ``active_units``, the number of active dimensions.
+        held_out_kl_: ``held_out_kl`` of the state that was kept; None without held-out images.
+        posterior_collapsed_: whether after 500 steps or more the latents say next to nothing about an image: none is
+            active, or the KL is below 0.05 nats. A fit that ends so gives a UserWarning.
 
     Example:
         >>> import pofx
@@ -241,41 +235,3 @@ class VAE(LatentImages, BoundScores, EvidenceBounds):
     def _validation_score(self, module: nn.Module, reader: ImageReader) -> HeldOutScore:
         assert isinstance(module, VAEModule)
         return held_out_bound(module, reader, self.n_importance)
-
-    def _after_fit(self, training: ImageReader, held_out: ImageReader | None) -> None:
-        positions = np.random.default_rng([self.seed_, 2]).permutation(len(training))[:IMPORTANCE_IMAGES]
-
-        def measured(x_NCHW: Tensor, codes: Tensor | None) -> tuple[Tensor, ...]:
-            mean_NL, log_variance_NL = self._posterior(x_NCHW, codes)
-            kl_N = divergence(self.module_, mean_NL, log_variance_NL, self._divergence_noise(x_NCHW))
-            return mean_NL, log_variance_NL, elbo.kl_divergence(mean_NL, log_variance_NL), kl_N
-
-        mean_NL, log_variance_NL, kl_NL, kl_N = self._map(training.subset(positions), measured)
-        latents = torch.from_numpy(mean_NL), torch.from_numpy(log_variance_NL)
-        learned = not self.module_.prior.is_standard_normal
-        self.latent_activity_: NDArray[np.float64] = activity(*latents, relative=learned).numpy()
-        self.latent_importance_: NDArray[np.float64] = (
-            divergence_from_aggregate(*latents).numpy() if learned else kl_NL.mean(axis=0)
-        )
-        self._warn_of_collapse(float(kl_N.mean()))
-
-    def _warn_of_collapse(self, kl: float) -> None:
-        n_active = active_units(torch.from_numpy(self.latent_activity_))
-        if (n_active and kl >= COLLAPSED_KL) or self.n_steps_ < COLLAPSE_STEPS:
-            return
-        warnings.warn(
-            f"The posterior collapsed: the latents say next to nothing about the image (KL {kl:.3g} nats, {n_active} "
-            f"of {len(self.latent_activity_)} dimensions active), so that all images share one law of their pixels. "
-            "Try a longer kl_warm_up, free_bits=0.1, a smaller beta or a longer training. (Images whose pixels do not "
-            "depend on one another leave a latent nothing to say.)",
-            stacklevel=4,
-        )
-
-    def _extra_state(self) -> dict[str, NDArray[Any]]:
-        return {"latent_importance_": self.latent_importance_, "latent_activity_": self.latent_activity_}
-
-    def _restore_extra_state(self, arrays: dict[str, NDArray[Any]]) -> None:
-        names = ("latent_importance_", "latent_activity_")
-        if set(arrays) != set(names) or any(array.shape != (self.latent_dim,) for array in arrays.values()):
-            raise ValueError(f"{' or '.join(names)} is missing or of another size")
-        self.latent_importance_, self.latent_activity_ = (arrays[name].astype(np.float64) for name in names)

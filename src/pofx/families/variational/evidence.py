@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from numbers import Integral
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,11 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from pofx.data.noise import streams_of_images
-from pofx.density import DensityModel
 from pofx.distributions.numerics import in_double
 from pofx.engine.devices import full_float32, resolve_device
 from pofx.engine.randomness import draw_seed, mixed_seeds
 from pofx.families.variational.annealing import annealed_importance_sampling, n_transitions
+from pofx.families.variational.bound_settings import BoundMethod, LogProbBounds, check_whole, checked_settings
 from pofx.families.variational.bounds import (
     Estimate,
     LogWeightSum,
@@ -29,51 +26,16 @@ from pofx.families.variational.bounds import (
     log_mean_estimate,
 )
 from pofx.families.variational.certification import Certificate, bidirectional_monte_carlo
-from pofx.families.variational.module import VAEModule
+from pofx.families.variational.image_groups import Advance, ImageGroups
 from pofx.families.variational.noise_streams import NoiseStreams
 from pofx.fitted import CHUNK
 
-BoundMethod = Literal["elbo", "iw", "ais"]
-#: The settings that each method has, and their defaults.
-DEFAULT_SETTINGS: dict[BoundMethod, dict[str, int]] = {
-    "elbo": {"n_samples": 64},
-    "iw": {"n_samples": 1000},
-    "ais": {"n_samples": 16, "n_temperatures": 500, "n_leapfrog": 10},
-}
-#: Outputs that the decoder may have at once, and chains that run side by side, on a CPU and on an accelerator.
-OUTPUTS, CHAINS = {True: 2**19, False: 2**24}, {True: 128, False: 1024}
 #: Chunks of the decoder whose noise is drawn, and whose weights are added up, at once.
 CHUNKS_A_BLOCK = 16
 
-Advance = Callable[[int], object]
-"""Called with how many draws or transitions of each image have been done since the last call."""
 
-
-@dataclass(frozen=True)
-class LogProbBounds:
-    """Lower bounds on log p(x), on average over their noise.
-
-    Attributes:
-        lower (n,): estimates in nats an image; of real-valued data of the density, in the unit of the data.
-        std_error (n,): standard error of each estimate over its noise (NaN of one draw). "elbo": that of a mean. "iw"
-            and "ais": that of the logarithm of a mean, by the delta method; it tells how much the estimate varies, not
-            how far below log p(x) it is, and is too small where few weights dominate.
-        method: "elbo", "iw" or "ais".
-        settings: n_samples and, of "ais", n_temperatures and n_leapfrog.
-        acceptance (n,): of "ais", the mean acceptance of the transitions; None of the others.
-    """
-
-    lower: NDArray[np.float64]
-    std_error: NDArray[np.float64]
-    method: BoundMethod
-    settings: dict[str, int]
-    acceptance: NDArray[np.float64] | None
-
-
-class EvidenceBounds(DensityModel):
+class EvidenceBounds(ImageGroups):
     """`log_prob_bounds` and `certify` of a model with an encoder, a prior and a decoder."""
-
-    module_: VAEModule
 
     def log_prob_bounds(
         self,
@@ -98,7 +60,10 @@ class EvidenceBounds(DensityModel):
         A conditional model without labels gives bounds on log sum_y p(y) p(x|y): "iw" and "ais" take ``n_samples``
         draws or chains of every class and sum; "elbo" weighs the classes as `score_samples` does.
 
-        Deterministic: the noise follows from the model's seed (or ``random_state``) and the image.
+        Deterministic: the noise follows from the model's seed (or ``random_state``) and the image. An image gets the
+        same bits whatever it is asked for beside, because images pass in groups of one size, the last one filled up:
+        with "ais" one image costs about as much as a group, of 128 / n_samples images at most on a CPU and of
+        1024 / n_samples on an accelerator.
 
         Args:
             X, y: images, and labels of a conditional model.
@@ -303,80 +268,3 @@ class EvidenceBounds(DensityModel):
                 images.append(self.module_.law().sample(self.module_.decode(z_NL, part), generator).cpu())
                 latents.append(z_NL.cpu())
         return torch.cat(images), torch.cat(latents), codes
-
-    def _by_chunks(
-        self,
-        n: int,
-        size: int,
-        unit: str,
-        work: int,
-        function: Callable[[NDArray[np.int64], Advance], tuple[Tensor, ...]],
-    ) -> list[NDArray[np.float64]]:
-        """``function(positions, advance)`` of ``size`` images at a time, always as many: the last fills the last chunk.
-
-        Args:
-            n: images.
-            unit, work: what the progress line counts, and how many of them an image takes.
-            function: gives tensors (size,), and reports its progress.
-        """
-        self.module_.to(resolve_device(self.device, self._dtype))
-        outputs: list[NDArray[np.float64]] = []
-        # Not in inference mode, whatever the caller is in: annealing needs gradients.
-        with torch.inference_mode(False), torch.no_grad(), full_float32(), self._counted(unit) as count:
-            for start in range(0, n, size):
-                n_here = min(size, n - start)
-                done = start * work
-
-                def advance(steps: int, n_here: int = n_here) -> None:
-                    nonlocal done
-                    done += steps * n_here
-                    count(done, n * work)
-
-                parts = function(np.minimum(np.arange(start, start + size), n - 1), advance)
-                outputs = outputs or [np.empty(n) for _ in parts]
-                for output, part in zip(outputs, parts, strict=True):
-                    output[start : start + n_here] = part[:n_here].cpu().numpy()
-        return outputs
-
-    @property
-    def _like(self) -> Tensor:
-        """A tensor of the network's dtype, on its device."""
-        return next(self.module_.parameters())[:0]
-
-    def _rows_together(self) -> int:
-        """Latents that the decoder takes at once: a function of the model and the kind of device."""
-        outputs = self.spec_.height * self.spec_.width * self.module_.n_outputs_a_pixel
-        return max(1, OUTPUTS[self._on_cpu] // outputs)
-
-    def _chains_together(self, n_samples: int) -> int:
-        """Images whose chains run side by side."""
-        return max(1, min(CHAINS[self._on_cpu], self._rows_together()) // n_samples)
-
-    @property
-    def _on_cpu(self) -> bool:
-        return resolve_device(self.device, self._dtype).type == "cpu"
-
-
-def checked_settings(method: BoundMethod, **given: int | None) -> dict[str, int]:
-    """The settings of this method, those that are not given at their defaults.
-
-    Raises:
-        ValueError: an unknown method, a setting that the method does not have, or one that is no integer of at least 1.
-    """
-    if method not in get_args(BoundMethod):
-        raise ValueError(f"method must be one of {', '.join(get_args(BoundMethod))}, not {method!r}")
-    settings = dict(DEFAULT_SETTINGS[method])
-    for name, value in given.items():
-        if value is None:
-            continue
-        if name not in settings:
-            raise ValueError(f"{name} is no setting of method={method!r}, which has {', '.join(settings)}")
-        check_whole(name, value)
-        settings[name] = int(value)
-    return settings
-
-
-def check_whole(name: str, value: object) -> None:
-    """ValueError unless the value is an integer of at least 1."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, not {value!r}")

@@ -99,3 +99,15 @@ def divergence_from_aggregate(mean_NL: Tensor, log_variance_NL: Tensor) -> Tenso
     between_L, within_L = mean_NL.var(dim=0, correction=0), log_variance_NL.exp().mean(dim=0)
     moments = (mean_NL.mean(dim=0), torch.log(between_L + within_L))
     return normal.kl_divergence(mean_NL, log_variance_NL, *moments).mean(dim=0)
+
+
+def dimension_divergences(mean_NL: Tensor, log_variance_NL: Tensor, *, learned: bool) -> Tensor:
+    """What each latent dimension says about an image, in nats, the mean over these images; (L,).
+
+    Args:
+        learned: False: KL(q(z_j|x) || N(0, 1)), the terms of KL(q(z|x) || p(z)) of a standard normal prior. True:
+            `divergence_from_aggregate`, for the KL against a learned prior has no such terms.
+    """
+    if learned:
+        return divergence_from_aggregate(mean_NL, log_variance_NL)
+    return elbo.kl_divergence(mean_NL, log_variance_NL).mean(dim=0)

@@ -13,7 +13,7 @@ from pofx.families.variational import elbo
 from pofx.families.variational.importance import doubly_reparameterised, k_sample_bound
 from pofx.families.variational.module import VAEModule
 from pofx.families.variational.reparameterization import reparameterize
-from pofx.families.variational.statistics import active_units, activity
+from pofx.families.variational.statistics import active_units, activity, dimension_divergences
 
 #: Upper limit of the gradient's norm, in nats a sub-pixel. Ordinary steps have 0.02 to 0.3: only leaps are cut short.
 CLIP_NORM = 1.0
@@ -142,7 +142,8 @@ def held_out_bound(module: VAEModule, reader: ImageReader, n_importance: int = 1
     """Mean bound of held-out images in nats, with the same noise at every call, so that epochs can be compared.
 
     It is the bound that training maximises: the ELBO, or with ``n_importance`` k > 1 the k-sample bound. Measured
-    beside it: ``active_units`` (see `statistics.active_units`) and ``held_out_kl``, the mean of KL(q(z|x) || p(z)).
+    beside it: ``active_units`` (see `statistics.active_units`), ``held_out_kl``, the mean of KL(q(z|x) || p(z)), and
+    ``held_out_kl_j`` for each latent dimension j (see `statistics.dimension_divergences`).
     """
     generator = torch.Generator(module.device).manual_seed(0)
     bound, divergence = 0.0, 0.0
@@ -170,8 +171,12 @@ def held_out_bound(module: VAEModule, reader: ImageReader, n_importance: int = 1
         divergence += float(in_double(kl_N).sum())
         posteriors.append((in_double(mean_NL).cpu(), in_double(log_variance_NL).cpu()))
     means, log_variances = (torch.cat(parts) for parts in zip(*posteriors, strict=True))
-    activity_L = activity(means, log_variances, relative=not module.prior.is_standard_normal)
+    learned = not module.prior.is_standard_normal
+    activity_L = activity(means, log_variances, relative=learned)
     measured = {"held_out_kl": divergence / len(reader), "active_units": float(active_units(activity_L))}
+    for j, kl in enumerate(dimension_divergences(means, log_variances, learned=learned).tolist()):
+        # A model file's header holds the history: many dimensions over many epochs take no more room than they need.
+        measured[f"held_out_kl_{j}"] = float(f"{kl:.4g}")
     return HeldOutScore(bound / len(reader), measured)
 
 
