@@ -18,6 +18,7 @@ PAGES = {
     "pixelrnn.md": "pofx.families.autoregressive",
     "vae.md": "pofx.families.variational",
     "bounds.md": "pofx.families.variational",
+    "gan.md": "pofx.families.adversarial",
 }
 TABLES = {"pixelcnn.md": pofx.PixelCNN, "pixelrnn.md": pofx.PixelRNN}
 
