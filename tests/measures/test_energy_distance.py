@@ -28,7 +28,7 @@ def test_two_normals_far_apart():
     """E|X - Y| is the distance of the means where that is large; E|X - X'| = 2 / sqrt(pi) for N(0, 1)."""
     rng = np.random.default_rng(2)
     x, y = rng.normal(size=(3000, 1)), rng.normal(size=(3000, 1)) + 100
-    assert energy_distance(x, y) == pytest.approx(2 * 100 - 4 / np.sqrt(np.pi), abs=0.15)
+    assert energy_distance(x, y) == pytest.approx(2 * 100 - 4 / np.sqrt(np.pi), abs=0.25)  # 5 standard errors
 
 
 def test_moments_that_agree_do_not_hide_a_missing_mode():

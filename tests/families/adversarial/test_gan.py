@@ -7,7 +7,7 @@ from scipy.stats import binomtest
 from sklearn.datasets import load_digits
 
 import pofx
-from pofx.engine.loop import TrainingDiverged
+from pofx.engine.rollback import TrainingDiverged
 from pofx.families.adversarial.estimator import GAMMA_A_DIMENSION
 from pofx.families.adversarial.networks import MLPDiscriminator, ResidualDiscriminator
 from pofx.families.adversarial.training import held_out_divergence
@@ -23,7 +23,11 @@ def gan():
 
 @pytest.fixture(scope="module")
 def encoded():
-    return pofx.GAN(encoder=True, **(FAST | {"max_epochs": 20})).fit(X)
+    return pofx.GAN(encoder=True, **(FAST | {"max_epochs": 150})).fit(X)
+
+
+def weights(model):
+    return b"".join(p.detach().numpy().tobytes() for p in model.module_.parameters())
 
 
 # ---- the density that there is not --------------------
@@ -77,9 +81,8 @@ def test_a_fit_that_diverges_says_so_or_recovers():
 def test_gamma_of_its_own(objective, gamma):
     """A fit without gamma is that with the number that the documentation tells, bit for bit."""
     first, second = (pofx.GAN(objective=objective, gamma=g, **FAST).fit(X) for g in (None, gamma))
-    assert np.array_equal(first.sample(3, random_state=0), second.sample(3, random_state=0))
     other = pofx.GAN(objective=objective, gamma=gamma + 0.5, **FAST).fit(X)
-    assert not np.array_equal(first.sample(3, random_state=0), other.sample(3, random_state=0))
+    assert weights(first) == weights(second) != weights(other)
 
 
 def test_objectives_and_augmentation_make_different_models():
@@ -92,8 +95,7 @@ def test_objectives_and_augmentation_make_different_models():
             ("minimax", True),
         ]
     ]
-    drawn = [model.sample(2, random_state=0).tobytes() for model in models]
-    assert len(set(drawn)) == 4
+    assert len({weights(model) for model in models}) == 4
 
 
 def test_augmentation_is_for_images():
@@ -130,7 +132,8 @@ def test_real_numbers_are_learned_as_they_are():
 
 def test_rejection_keeps_what_the_discriminator_takes_for_real(gan):
     plain, chosen = gan.sample(400, random_state=0), gan.sample(400, reject=True, random_state=0)
-    logits = [gan._logits(torch.from_numpy(images.astype(np.int64))[:, None], None) for images in (plain, chosen)]
+    with torch.no_grad():
+        logits = [gan._logits(torch.from_numpy(images.astype(np.int64))[:, None], None) for images in (plain, chosen)]
     assert (logits[1].mean() - logits[0].mean()) * gan.rejection_.slope > 0
     assert np.array_equal(chosen, gan.sample(400, reject=True, random_state=0))
 
