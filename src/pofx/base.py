@@ -103,6 +103,9 @@ class GenerativeModel(FittedNetwork, ABC):
         """The untrained network: a function of the parameters, the format and the number of classes (0: unconditional)
         alone, so that a model file can rebuild it."""
 
+    def _prepare(self, module: nn.Module, training: ImageReader) -> None:
+        """Put into the module's buffers what it has to know of the training images before the training."""
+
     @abstractmethod
     def _phases(self, module: nn.Module, image_format: ImageFormat) -> Sequence[Phase]:
         """The players of the training and their losses."""
@@ -188,6 +191,7 @@ class GenerativeModel(FittedNetwork, ABC):
         with torch.random.fork_rng():
             torch.manual_seed(self.seed_)
             module = self._build_module(self.image_format_, n_classes).to(self._dtype_to_fit)
+        self._prepare(module, training)
         unit = 0.0 if held_out is None else self._score_unit(held_out)
 
         def held_out_score() -> float | HeldOutScore:

@@ -40,6 +40,8 @@ CALIBRATION_IMAGES, LEAST_CALIBRATION_IMAGES = 5000, 20
 FRUITLESS_ROUNDS = 1000
 #: gamma of the relativistic game for an image of one sub-pixel in the scale of [-1, 1]; it grows with their number.
 GAMMA_A_DIMENSION = 5e-4
+#: Images from which the mean and deviation of real-valued sub-pixels are taken, at most.
+STANDARDISED_ON = 10_000
 #: Latents from which the use of each dimension is measured.
 IMPORTANCE_LATENTS = 256
 
@@ -193,6 +195,16 @@ class GAN(EncodedImages):
             continuous=self._is_continuous(image_format),
             encoder=self.encoder,
         )
+
+    def _prepare(self, module: nn.Module, training: ImageReader) -> None:
+        assert isinstance(module, GANModule)
+        if not module.continuous:
+            return
+        positions = np.random.default_rng([self.seed_, 3]).permutation(len(training))[:STANDARDISED_ON]
+        images = in_double(training.batch(np.sort(positions))[0])
+        deviation_CHW = images.std(dim=0, correction=0)
+        module.mean_CHW.copy_(images.mean(dim=0))
+        module.deviation_CHW.copy_(torch.where(deviation_CHW > 0, deviation_CHW, 1.0))
 
     def _phases(self, module: nn.Module, image_format: ImageFormat) -> Sequence[Phase]:
         assert isinstance(module, GANModule)

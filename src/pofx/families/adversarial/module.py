@@ -28,6 +28,8 @@ class GANModule(nn.Module):
     """
 
     n_outputs_a_pixel = 1
+    mean_CHW: Tensor
+    deviation_CHW: Tensor
 
     def __init__(
         self,
@@ -44,6 +46,10 @@ class GANModule(nn.Module):
         super().__init__()
         spec = image_format.spec
         shape = (spec.channels, spec.height, spec.width)
+        if continuous:
+            # Columns of real numbers may have any scale; what the networks see is standardised, each by itself.
+            self.register_buffer("mean_CHW", torch.zeros(shape))
+            self.register_buffer("deviation_CHW", torch.ones(shape))
         self.levels, self.latent_dim, self.n_classes, self.continuous = spec.levels, latent_dim, n_classes, continuous
         self.generator: nn.Module
         self.discriminator: networks.Discriminator
@@ -62,9 +68,11 @@ class GANModule(nn.Module):
             self.encoder = network(shape, latent_dim, width, depth)
 
     def scaled(self, x_NCHW: Tensor) -> Tensor:
-        """What the networks see: levels 0..K-1 -> [-1, 1]; scaled reals stay as they are."""
+        """What the networks see: levels 0..K-1 -> [-1, 1]; reals by the mean and deviation of each sub-pixel."""
         u_NCHW = x_NCHW.to(self.dtype)
-        return u_NCHW if self.continuous else 2 * u_NCHW / (self.levels - 1) - 1
+        if self.continuous:
+            return (u_NCHW - self.mean_CHW) / self.deviation_CHW
+        return 2 * u_NCHW / (self.levels - 1) - 1
 
     def generate(self, z_NL: Tensor, codes: Tensor | None) -> Tensor:
         """G(z, y) as the discriminator sees it, NCHW: within [-1, 1] where images have levels."""
@@ -78,12 +86,15 @@ class GANModule(nn.Module):
         return latent_NL
 
     def expected(self, u_NCHW: Tensor) -> Tensor:
-        """From [-1, 1] to levels as real numbers; scaled reals stay as they are."""
-        return u_NCHW if self.continuous else (u_NCHW + 1) * ((self.levels - 1) / 2)
+        """The inverse of `scaled`: levels as real numbers, or scaled reals."""
+        if self.continuous:
+            return u_NCHW * self.deviation_CHW + self.mean_CHW
+        return (u_NCHW + 1) * ((self.levels - 1) / 2)
 
     def quantised(self, u_NCHW: Tensor) -> Tensor:
-        """The nearest levels, int64; scaled reals stay as they are."""
-        return u_NCHW if self.continuous else self.expected(u_NCHW).round().long()
+        """The images that are drawn: the nearest levels, int64; reals as they are."""
+        expected_NCHW = self.expected(u_NCHW)
+        return expected_NCHW if self.continuous else expected_NCHW.round().long()
 
     def logits(self, u_NCHW: Tensor, codes: Tensor | None) -> Tensor:
         """d(x, y), (n,)."""
