@@ -212,7 +212,7 @@ class NetworkRows:
         for every colour group of a pixel anew: of the pixel itself only the colours before count."""
         # New since the last call: the pixel to the left and, where colours are events, the pixel's own first ones.
         for new in range(max(0, column - 1), column + self.sees_own_colours):
-            self.input.look.slots[new].copy_(self.scaled(x_NWC[:, new]))
+            self.scaled(x_NWC[:, new], out=self.input.look.slots[new])
         h = self.input.look.evaluate(column)
         if self.placed and len(self.placed) == len(self.layers):
             h = through_placed(self.placed, h, column, torch.empty_like(self.placed[0].places_IN[column]))
@@ -245,9 +245,10 @@ class NetworkRows:
             layer.select(index)
 
 
-def scaled(x: Tensor, levels: int, dtype: torch.dtype) -> Tensor:
-    """Levels 0..levels-1 -> [-1, 1]."""
-    return x.to(dtype) * (2 / (levels - 1)) - 1
+def scaled(x: Tensor, levels: int, dtype: torch.dtype, out: Tensor | None = None) -> Tensor:
+    """Levels 0..levels-1 -> [-1, 1]; into ``out``, of this dtype, if given."""
+    scale = 2 / (levels - 1)
+    return x.to(dtype) * scale - 1 if out is None else out.copy_(x).mul_(scale).sub_(1)
 
 
 def colour_groups_of(law: PixelLaw) -> int:

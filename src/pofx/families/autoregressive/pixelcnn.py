@@ -162,7 +162,7 @@ class GatedLayerRows(PlacedRows):
         self.horizontal = ConvolutionRows(layer.horizontal, n, width)
         # Not in place: of one feature it may be the layer's own weight.
         self.horizontal.row_weight = self.horizontal.row_weight * doubled_a
-        self.row_weight_GI = self.horizontal.row_weight.T.contiguous()
+        self.row_weight_2FI = self.horizontal.row_weight.T.unflatten(0, (2, -1)).contiguous()
         self.out_weight, self.out_bias = -layer.out.masked_weight()[:, :, 0, 0].T, layer.out.bias
         # The last column is the bias, for a gate that ends with a one.
         self.out_weight_F1 = torch.cat([self.out_weight.T, self.out_bias[:, None]], 1)
@@ -182,10 +182,12 @@ class GatedLayerRows(PlacedRows):
         gates = base if self.is_seen_once else [torch.empty_like(base[0])] * len(base)
         places = self.horizontal.places or [0] * len(base)
         self.places_IN = [self.row_PFN[place] for place in places]
+        # As a product of two halves, one for each part of the gate: so a second thread has something to do.
         self.views = [
             (
-                flat[(place - reach) * n_features : (place + 1) * n_features],
-                *(base[column], gates[column], *gates[column].chunk(2)),
+                flat[(place - reach) * n_features : (place + 1) * n_features].expand(2, -1, -1),
+                *(part.unflatten(0, (2, -1)) for part in (base[column], gates[column])),
+                *gates[column].chunk(2),
             )
             for column, place in enumerate(places)
         ]
@@ -219,8 +221,8 @@ class GatedLayerRows(PlacedRows):
             link_WGF = self.link_weight_GF.expand(len(self.base_WGN), -1, -1)
             torch.baddbmm(self.given_GN, link_WGF, self.minus_gated_NWF.permute(1, 2, 0), out=self.base_WGN)
             self.minus_gated_NWF = None
-        window, base, gates, s_a, s_b = self.views[column]
-        torch.addmm(base, self.row_weight_GI, window, out=gates).sigmoid_()
+        window_2IN, base_2FN, gates_2FN, s_a, s_b = self.views[column]
+        torch.baddbmm(base_2FN, self.row_weight_2FI, window_2IN, out=gates_2FN).sigmoid_()
         torch.addcmul(s_b, s_a, s_b, value=-2, out=self.minus_gate)
         return torch.addmm(self.places_IN[column], self.out_weight_F1, self.gate_1N, out=out_ON)
 
