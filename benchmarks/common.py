@@ -65,8 +65,8 @@ def change(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def fit_vae(arguments: argparse.Namespace, train: NDArray[np.uint8], path: Path) -> None:
-    """Fit the VAE and save it; from where it was, if it was killed."""
+def fit_vae(arguments: argparse.Namespace, train: NDArray[np.uint8], path: Path, **words: Any) -> None:
+    """Fit the VAE, with further parameters, and save it; from where it was, if it was killed."""
     model = pofx.VAE(
         latent_dim=arguments.latent_dim,
         max_epochs=10_000,
@@ -75,6 +75,7 @@ def fit_vae(arguments: argparse.Namespace, train: NDArray[np.uint8], path: Path)
         checkpoint_dir=path.with_suffix(".checkpoint"),
         random_state=arguments.seed,
         verbose=True,
+        **words,
     ).fit(train)
     model.save(path)
     print(f"{path}: held-out score {model.held_out_score_:.2f} nats after {model.n_epochs_} epochs")

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from pofx.distributions.pixels import DiscretisedLogisticMixture, PixelLaw
 from pofx.families.autoregressive.masks import MaskedConv2d, colour_groups
-from pofx.families.autoregressive.rows import ConvolutionRows, LayerRows
+from pofx.families.autoregressive.rows import ConvolutionRows, LayerRows, PlacedRows, through_placed
 from pofx.families.autoregressive.staggered import Stagger, StaggeredLayers, StaggeredNetwork
 
 #: Width of the first convolution.
@@ -193,6 +193,7 @@ class NetworkRows:
         self.sees_own_colours = module.n_groups > 1
         self.input = InputRows(module.input, n, width)
         self.layers: list[LayerRows] = [layer.rows(n, width, y_NK) for layer in module.layers]  # type: ignore[operator]
+        self.placed = [layer for layer in self.layers if isinstance(layer, PlacedRows)]
         self.head = [ConvolutionRows(layer, n, width) for layer in module.head]  # type: ignore[arg-type]
 
     @property
@@ -211,10 +212,13 @@ class NetworkRows:
         for every colour group of a pixel anew: of the pixel itself only the colours before count."""
         # New since the last call: the pixel to the left and, where colours are events, the pixel's own first ones.
         for new in range(max(0, column - 1), column + self.sees_own_colours):
-            self.input.look.slots[new].copy_(self.scaled(x_NWC[:, new]))
+            self.scaled(x_NWC[:, new], out=self.input.look.slots[new])
         h = self.input.look.evaluate(column)
-        for layer in self.layers:
-            h = layer.pixel(h, column)
+        if self.placed and len(self.placed) == len(self.layers):
+            h = through_placed(self.placed, h, column, torch.empty_like(self.placed[0].places_IN[column]))
+        else:
+            for layer in self.layers:
+                h = layer.pixel(h, column)
         for head in self.head:
             h = head.pixel(h.relu(), column)
         return h
@@ -241,9 +245,10 @@ class NetworkRows:
             layer.select(index)
 
 
-def scaled(x: Tensor, levels: int, dtype: torch.dtype) -> Tensor:
-    """Levels 0..levels-1 -> [-1, 1]."""
-    return x.to(dtype) * (2 / (levels - 1)) - 1
+def scaled(x: Tensor, levels: int, dtype: torch.dtype, out: Tensor | None = None) -> Tensor:
+    """Levels 0..levels-1 -> [-1, 1]; into ``out``, of this dtype, if given."""
+    scale = 2 / (levels - 1)
+    return x.to(dtype) * scale - 1 if out is None else out.copy_(x).mul_(scale).sub_(1)
 
 
 def colour_groups_of(law: PixelLaw) -> int:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pofx.families.autoregressive.masks import MaskedConv2d, colour_groups
-from pofx.families.autoregressive.rows import ConvolutionRows, LayerRows
+from pofx.families.autoregressive.rows import ConvolutionRows, LayerRows, PlacedRows
 
 
 class ResidualBlock(nn.Module):
@@ -133,7 +133,7 @@ class GatedLayer(nn.Module):
         return GatedLayerRows(self, n, width, y_NK)
 
 
-class GatedLayerRows(LayerRows):
+class GatedLayerRows(PlacedRows):
     """The companion of a `GatedLayer`: of the vertical stack it keeps ``reach`` rows, of the horizontal one its own.
 
     What is done for every row and pixel is few operations: with s = sigmoid of (2a, b), -tanh(a) sigmoid(b) is
@@ -162,7 +162,7 @@ class GatedLayerRows(LayerRows):
         self.horizontal = ConvolutionRows(layer.horizontal, n, width)
         # Not in place: of one feature it may be the layer's own weight.
         self.horizontal.row_weight = self.horizontal.row_weight * doubled_a
-        self.row_weight_GI = self.horizontal.row_weight.T.contiguous()
+        self.row_weight_2FI = self.horizontal.row_weight.T.unflatten(0, (2, -1)).contiguous()
         self.out_weight, self.out_bias = -layer.out.masked_weight()[:, :, 0, 0].T, layer.out.bias
         # The last column is the bias, for a gate that ends with a one.
         self.out_weight_F1 = torch.cat([self.out_weight.T, self.out_bias[:, None]], 1)
@@ -180,13 +180,16 @@ class GatedLayerRows(LayerRows):
         base = self.base_WGN.unbind(0)
         # Of one colour group a pixel is evaluated once, and the gates may take the place of what they start from.
         gates = base if self.is_seen_once else [torch.empty_like(base[0])] * len(base)
+        places = self.horizontal.places or [0] * len(base)
+        self.places_IN = [self.row_PFN[place] for place in places]
+        # As a product of two halves, one for each part of the gate: so a second thread has something to do.
         self.views = [
             (
-                self.row_PFN[place],
-                flat[(place - reach) * n_features : (place + 1) * n_features],
-                *(base[column], gates[column], *gates[column].chunk(2)),
+                flat[(place - reach) * n_features : (place + 1) * n_features].expand(2, -1, -1),
+                *(part.unflatten(0, (2, -1)) for part in (base[column], gates[column])),
+                *gates[column].chunk(2),
             )
-            for column, place in enumerate(self.horizontal.places or [0] * len(base))
+            for column, place in enumerate(places)
         ]
         self.minus_gate = self.gate_1N[:-1]
 
@@ -213,17 +216,15 @@ class GatedLayerRows(LayerRows):
         added_NWF = F.linear(self.minus_gated_NWF, self.vertical_out.weight[:, :, 0, 0]).sub_(self.vertical_out.bias)
         return above_NWI - added_NWF
 
-    def pixel(self, h_NI: Tensor, column: int) -> Tensor:
+    def evaluate(self, column: int, out_ON: Tensor) -> Tensor:
         if self.minus_gated_NWF is not None:
             link_WGF = self.link_weight_GF.expand(len(self.base_WGN), -1, -1)
             torch.baddbmm(self.given_GN, link_WGF, self.minus_gated_NWF.permute(1, 2, 0), out=self.base_WGN)
             self.minus_gated_NWF = None
-        h_IN = h_NI.T.contiguous()  # copied before the first layer only
-        here, window, base, gates, s_a, s_b = self.views[column]
-        here.copy_(h_IN)
-        torch.addmm(base, self.row_weight_GI, window, out=gates).sigmoid_()
+        window_2IN, base_2FN, gates_2FN, s_a, s_b = self.views[column]
+        torch.baddbmm(base_2FN, self.row_weight_2FI, window_2IN, out=gates_2FN).sigmoid_()
         torch.addcmul(s_b, s_a, s_b, value=-2, out=self.minus_gate)
-        return h_IN.addmm_(self.out_weight_F1, self.gate_1N).T
+        return torch.addmm(self.places_IN[column], self.out_weight_F1, self.gate_1N, out=out_ON)
 
     def columns(self, h_NWI: Tensor, first: int, active: Tensor | None) -> Tensor:
         if self.minus_gated_NWF is not None:

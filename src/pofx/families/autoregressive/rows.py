@@ -14,6 +14,8 @@ one matrix. ``active`` selects images: the indices of those that still change, o
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -47,6 +49,37 @@ class LayerRows(ABC):
     @abstractmethod
     def select(self, index: Tensor) -> None:
         """Keep the images of these indices, in this order; an index may come more than once."""
+
+
+class PlacedRows(LayerRows):
+    """A companion that reads a pixel's features from a place of its own, which the layer before may write to.
+
+    Between layers of this kind nothing is copied or turned round. Features come first in these places, images last.
+    """
+
+    #: The place of each column, IN.
+    places_IN: list[Tensor]
+
+    @abstractmethod
+    def evaluate(self, column: int, out_ON: Tensor) -> Tensor:
+        """The layer's output at one column, from what is in its place; written to ``out_ON``, and returned."""
+
+    def pixel(self, h_NI: Tensor, column: int) -> Tensor:
+        here_IN = self.places_IN[column]
+        here_IN.copy_(h_NI.T)
+        return self.evaluate(column, torch.empty_like(here_IN)).T
+
+
+def through_placed(layers: Sequence[PlacedRows], h_NI: Tensor, column: int, out_ON: Tensor) -> Tensor:
+    """One pixel through layers that all have places, as `LayerRows.pixel` of one after the other would take it; NO.
+
+    Args:
+        out_ON: where the features end.
+    """
+    layers[0].places_IN[column].copy_(h_NI.T)
+    for layer, after in pairwise(layers):
+        layer.evaluate(column, after.places_IN[column])
+    return layers[-1].evaluate(column, out_ON).T
 
 
 class ConvolutionRows(LayerRows):
