@@ -28,8 +28,15 @@ from pofx.files.pictures import save_png, sheet
 from pofx.measures.mode_coverage import mode_coverage, nearest_mode
 
 TRAINED_ON, DRAWN = 50_000, 20_000
-#: Of every arm: vectors of two numbers are cheap, and large batches are better measured.
-PARAMETERS = {"batch_size": 256, "validation_fraction": 0.1, "max_epochs": 100_000}
+#: Of every arm: vectors of two numbers need few latents and units, and many steps.
+PARAMETERS = {
+    "batch_size": 256,
+    "latent_dim": 2,
+    "width": 64,
+    "learning_rate": 3e-3,
+    "validation_fraction": 0.1,
+    "max_epochs": 100_000,
+}
 
 
 def law(name: str) -> tuple[NDArray[np.float64], float]:

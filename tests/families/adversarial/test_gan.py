@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 import pofx
 from pofx.engine.rollback import TrainingDiverged
 from pofx.families.adversarial.estimator import GAMMA_A_DIMENSION
-from pofx.families.adversarial.networks import MLPDiscriminator, ResidualDiscriminator
+from pofx.families.adversarial.networks import CellDiscriminator, MLPDiscriminator, ResidualDiscriminator
 from pofx.families.adversarial.training import held_out_divergence
 
 X, Y = load_digits().images[:300], load_digits().target[:300]
@@ -110,9 +110,24 @@ def test_networks_without_normalisation_layers_of_any_size():
         assert model.sample(2).shape == (2, *shape) and model.sample(2).dtype == np.uint8
         kinds = {type(part).__name__ for part in model.module_.modules()}
         assert not any("Norm" in kind for kind in kinds)
-        convolutional = isinstance(model.module_.discriminator, ResidualDiscriminator)
+        convolutional = isinstance(model.module_.discriminator, CellDiscriminator)
         assert convolutional == (min(shape[:2]) >= 16)
         assert convolutional or isinstance(model.module_.discriminator, MLPDiscriminator)
+
+
+def test_architectures_by_name_and_a_depth_that_they_cannot_have():
+    images = np.random.default_rng(0).integers(0, 256, size=(30, 17, 16), dtype=np.uint8)
+    small = FAST | {"max_epochs": 1, "width": 4, "depth": 1, "encoder": True}
+    for name, kind in [
+        ("mlp", MLPDiscriminator),
+        ("convolutional", CellDiscriminator),
+        ("residual", ResidualDiscriminator),
+    ]:
+        model = pofx.GAN(architecture=name, **small).fit(images)
+        assert isinstance(model.module_.discriminator, kind)
+        assert model.reconstruct(images[:3]).shape == (3, 17, 16)
+    with pytest.raises(ValueError, match="depth must be at least 1"):
+        pofx.GAN(architecture="convolutional", **(small | {"depth": 0})).fit(images)
 
 
 # ---- real numbers --------------------

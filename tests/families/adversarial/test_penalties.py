@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from pofx.families.adversarial.networks import MLPDiscriminator, ResidualDiscriminator
+from pofx.families.adversarial.networks import CellDiscriminator, MLPDiscriminator, ResidualDiscriminator
 from pofx.families.adversarial.penalties import logits_and_slope
 
 NO_LABEL = torch.empty(3, 0, dtype=torch.float64)
@@ -15,6 +15,7 @@ def networks():
     torch.manual_seed(0)
     return {
         "mlp": (MLPDiscriminator((1, 3, 2), 0, 8, 2), (1, 3, 2)),
+        "convolutional": (CellDiscriminator((2, 16, 17), 0, 3, 2), (2, 16, 17)),
         "residual": (ResidualDiscriminator((2, 16, 17), 0, 2, 1), (2, 16, 17)),
     }
 
@@ -34,7 +35,10 @@ def test_the_slope_of_a_known_function():
     torch.testing.assert_close(slope, ((a + x.flatten(1) @ B) ** 2).sum(1))
 
 
-@pytest.mark.parametrize(("kind", "compiled"), [("mlp", False), ("residual", False), ("mlp", True)])
+@pytest.mark.parametrize(
+    ("kind", "compiled"),
+    [("mlp", False), ("convolutional", False), ("residual", False), ("mlp", True), ("convolutional", True)],
+)
 def test_the_gradient_of_both_penalties_is_that_of_finite_differences(kind, compiled):
     discriminator, shape = networks()[kind]
     discriminator = discriminator.double()

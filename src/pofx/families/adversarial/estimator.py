@@ -27,7 +27,7 @@ from pofx.engine.options import TrainingOptions
 from pofx.engine.phase import HeldOutScore, Phase
 from pofx.families.adversarial.encoder import encoder_phase, held_out_error, mean_squared_error
 from pofx.families.adversarial.features import EncodedImages
-from pofx.families.adversarial.module import GANModule
+from pofx.families.adversarial.module import KINDS, GANModule
 from pofx.families.adversarial.rejection import Rejection, calibrated
 from pofx.families.adversarial.training import game, held_out_divergence
 from pofx.families.adversarial.value_function import OBJECTIVES
@@ -40,6 +40,8 @@ CALIBRATION_IMAGES, LEAST_CALIBRATION_IMAGES = 5000, 20
 FRUITLESS_ROUNDS = 1000
 #: gamma of the relativistic game for an image of one sub-pixel in the scale of [-1, 1]; it grows with their number.
 GAMMA_A_DIMENSION = 5e-4
+#: The same for real-valued data, which the networks see with a deviation of 2.
+GAMMA_A_NUMBER = 0.1
 #: Images from which the mean and deviation of real-valued sub-pixels are taken, at most.
 STANDARDISED_ON = 10_000
 #: Latents from which the use of each dimension is measured.
@@ -66,12 +68,16 @@ class GAN(EncodedImages):
         objective: "relativistic"; "non_saturating" or "minimax", the classical discriminator with either generator's
             loss of the paper of 2014.
         latent_dim: dimensions of z.
-        architecture: "mlp", "residual" (convolutional, without normalisation layers), or "auto": residual from 16 x 16
-            on.
-        width: hidden units of a layer (mlp; None: 256), or channels at half size (residual; None: 32).
-        depth: hidden layers (mlp; None: 3), or residual blocks at each size (residual; None: 1).
+        architecture: "mlp", "convolutional" (on at most 8 x 8 cells of the image: quick on a CPU), "residual"
+            (convolutions at half size and below: slower steps, for a GPU), or "auto": convolutional from 16 x 16 on.
+            None has normalisation layers.
+        width: hidden units of a layer (mlp; None: 256), or channels (convolutional; None: 64), or channels at half size
+            (residual; None: 32).
+        depth: hidden layers (mlp; None: 3), or convolutions (None: 2; at least 1), or residual blocks at each size
+            (None: 1).
         gamma: weight of the penalties, gamma/2 (E|grad d(x)|^2 + E|grad d(G(z))|^2), at the beginning; it falls to a
-            tenth. None: 0.0005 a sub-pixel in the relativistic game, and 0, no penalties, in the classical ones.
+            tenth. None: in the relativistic game 0.0005 a sub-pixel, or 0.1 a real number; 0, no penalties, in the
+            classical ones.
         augmentation: change brightness, contrast and place, and cut a hole, at random in all that the discriminator
             sees (Zhao et al. 2020, arXiv 2006.10738); for small collections, at which it would overfit. Images with
             levels only.
@@ -120,7 +126,7 @@ class GAN(EncodedImages):
         **EncodedImages._parameter_constraints,
         "objective": [StrOptions(set(OBJECTIVES))],
         "latent_dim": [Interval(Integral, 1, None, closed="left")],
-        "architecture": [StrOptions({"auto", "mlp", "residual"})],
+        "architecture": [StrOptions({"auto", *KINDS})],
         "width": [Interval(Integral, 1, None, closed="left"), None],
         "depth": [Interval(Integral, 0, None, closed="left"), None],
         "gamma": [Interval(Real, 0, None, closed="left"), None],
@@ -214,7 +220,8 @@ class GAN(EncodedImages):
             )
         gamma = self.gamma
         if gamma is None:
-            gamma = GAMMA_A_DIMENSION * image_format.spec.n_dims if self.objective == "relativistic" else 0.0
+            a_dimension = GAMMA_A_NUMBER if module.continuous else GAMMA_A_DIMENSION
+            gamma = a_dimension * image_format.spec.n_dims if self.objective == "relativistic" else 0.0
         return game(module, objective=self.objective, gamma=gamma, augmentation=self.augmentation)  # type: ignore[arg-type]
 
     def _validation_score(self, module: nn.Module, reader: ImageReader) -> HeldOutScore:

@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pofx.data.images import ImageFormat
 from pofx.families.adversarial import networks
+from pofx.families.adversarial.cells import CellGenerator, CellReader
 
 #: Images at least this high and wide get convolutions under architecture="auto".
-RESIDUAL_SIZE = 16
+CONVOLUTIONAL_SIZE = 16
+#: Deviation of real-valued sub-pixels as the networks see them: with 1, what is much finer than the spread of the data
+#: is found later.
+SEEN_DEVIATION = 2.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The networks of an architecture, and the sizes that they have unless told."""
+
+    generator: Callable[[tuple[int, int, int], int, int, int, int], nn.Module]
+    discriminator: Callable[[tuple[int, int, int], int, int, int], networks.Discriminator]
+    encoder: Callable[[tuple[int, int, int], int, int, int], nn.Module]
+    width: int
+    depth: int
+    is_convolutional: bool
+
+
+KINDS = {
+    "mlp": Kind(networks.MLPGenerator, networks.MLPDiscriminator, networks.MLPEncoder, 256, 3, False),
+    "convolutional": Kind(CellGenerator, networks.CellDiscriminator, CellReader, 64, 2, True),
+    "residual": Kind(
+        networks.residual_generator, networks.ResidualDiscriminator, networks.ResidualEncoder, 32, 1, True
+    ),
+}
 
 
 class GANModule(nn.Module):
@@ -20,9 +48,10 @@ class GANModule(nn.Module):
         image_format: of the images.
         n_classes: 0 for an unconditional model.
         latent_dim: dimensions of z.
-        architecture: "mlp", "residual" or "auto" (residual from 16 x 16 on).
-        width: hidden units of a layer (mlp; None: 256), or channels at half size (residual; None: 32).
-        depth: hidden layers (mlp; None: 3), or residual blocks at each size (residual; None: 1).
+        architecture: "mlp", "convolutional", "residual" or "auto" (convolutional from 16 x 16 on).
+        width: hidden units of a layer (mlp; None: 256), or channels (convolutional; None: 64), or channels at half size
+            (residual; None: 32).
+        depth: hidden layers (mlp; None: 3), or convolutions (None: 2), or residual blocks at each size (None: 1).
         continuous: whether images are scaled reals, which have no bounds, and not levels.
         encoder: whether there is a network from images to latents, too.
     """
@@ -51,27 +80,22 @@ class GANModule(nn.Module):
             self.register_buffer("mean_CHW", torch.zeros(shape))
             self.register_buffer("deviation_CHW", torch.ones(shape))
         self.levels, self.latent_dim, self.n_classes, self.continuous = spec.levels, latent_dim, n_classes, continuous
-        self.generator: nn.Module
-        self.discriminator: networks.Discriminator
-        self.is_convolutional = chosen_architecture(architecture, spec.height, spec.width) == "residual"
-        if self.is_convolutional:
-            width, depth = width or 32, 1 if depth is None else depth
-            self.generator = networks.residual_generator(shape, n_classes, latent_dim, width, depth)
-            self.discriminator = networks.ResidualDiscriminator(shape, n_classes, width, depth)
-        else:
-            width, depth = width or 256, 3 if depth is None else depth
-            self.generator = networks.MLPGenerator(shape, n_classes, latent_dim, width, depth)
-            self.discriminator = networks.MLPDiscriminator(shape, n_classes, width, depth)
         self.encoder: nn.Module | None = None
+        kind = KINDS[chosen_architecture(architecture, spec.height, spec.width)]
+        self.is_convolutional = kind.is_convolutional
+        width, depth = width or kind.width, kind.depth if depth is None else depth
+        if depth == 0 and kind is KINDS["convolutional"]:
+            raise ValueError('depth must be at least 1 with architecture="convolutional": cells alone do not overlap')
+        self.generator = kind.generator(shape, n_classes, latent_dim, width, depth)
+        self.discriminator = kind.discriminator(shape, n_classes, width, depth)
         if encoder:
-            network = networks.ResidualEncoder if self.is_convolutional else networks.MLPEncoder
-            self.encoder = network(shape, latent_dim, width, depth)
+            self.encoder = kind.encoder(shape, latent_dim, width, depth)
 
     def scaled(self, x_NCHW: Tensor) -> Tensor:
         """What the networks see: levels 0..K-1 -> [-1, 1]; reals by the mean and deviation of each sub-pixel."""
         u_NCHW = x_NCHW.to(self.dtype)
         if self.continuous:
-            return (u_NCHW - self.mean_CHW) / self.deviation_CHW
+            return SEEN_DEVIATION * (u_NCHW - self.mean_CHW) / self.deviation_CHW
         return 2 * u_NCHW / (self.levels - 1) - 1
 
     def generate(self, z_NL: Tensor, codes: Tensor | None) -> Tensor:
@@ -88,7 +112,7 @@ class GANModule(nn.Module):
     def expected(self, u_NCHW: Tensor) -> Tensor:
         """The inverse of `scaled`: levels as real numbers, or scaled reals."""
         if self.continuous:
-            return u_NCHW * self.deviation_CHW + self.mean_CHW
+            return u_NCHW * (self.deviation_CHW / SEEN_DEVIATION) + self.mean_CHW
         return (u_NCHW + 1) * ((self.levels - 1) / 2)
 
     def quantised(self, u_NCHW: Tensor) -> Tensor:
@@ -112,17 +136,19 @@ class GANModule(nn.Module):
         assert codes is not None, "a conditional network needs labels"
         return F.one_hot(codes, self.n_classes).to(self.dtype)
 
+    # Of one weight: to ask for the first of all parameters takes longer than a layer of a small network.
+
     @property
     def dtype(self) -> torch.dtype:
-        return next(self.parameters()).dtype
+        return self.discriminator.head.weight.dtype
 
     @property
     def device(self) -> torch.device:
-        return next(self.parameters()).device
+        return self.discriminator.head.weight.device
 
 
 def chosen_architecture(architecture: str, height: int, width: int) -> str:
     """The network that ``architecture="auto"`` stands for."""
     if architecture != "auto":
         return architecture
-    return "residual" if min(height, width) >= RESIDUAL_SIZE else "mlp"
+    return "convolutional" if min(height, width) >= CONVOLUTIONAL_SIZE else "mlp"

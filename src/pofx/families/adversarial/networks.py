@@ -14,8 +14,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pofx.nn.blocks import mlp
+from pofx.families.adversarial.cells import LEAK, CellReader, he
 from pofx.nn.residual import ResidualDecoder, ResidualReader
+
+
+def leaky_mlp(n_inputs: int, width: int, depth: int) -> tuple[nn.Sequential, int]:
+    """``depth`` fully connected hidden layers with leaky ReLU, and how many features come out (n_inputs at depth 0)."""
+    layers: list[nn.Module] = []
+    for _ in range(depth):
+        layers += [he(nn.Linear(n_inputs, width)), nn.LeakyReLU(LEAK)]
+        n_inputs = width
+    return nn.Sequential(*layers), n_inputs
 
 
 class Discriminator(nn.Module, ABC):
@@ -54,7 +63,7 @@ class MLPDiscriminator(Discriminator):
     """``depth`` hidden layers of ``width`` units."""
 
     def __init__(self, shape_CHW: tuple[int, int, int], n_classes: int, width: int, depth: int) -> None:
-        hidden, n_features = mlp(math.prod(shape_CHW), width, depth)
+        hidden, n_features = leaky_mlp(math.prod(shape_CHW), width, depth)
         super().__init__(n_features, n_classes)
         self.hidden = hidden
         self.n_features = n_features
@@ -68,6 +77,28 @@ class MLPDiscriminator(Discriminator):
     @property
     def n_pooled(self) -> int:
         return self.n_features
+
+
+class CellDiscriminator(Discriminator):
+    """The maps of a `CellReader`; the features are its outputs."""
+
+    def __init__(self, shape_CHW: tuple[int, int, int], n_classes: int, width: int, depth: int) -> None:
+        n_features = 2 * width
+        super().__init__(n_features, n_classes)
+        self.reader = CellReader(shape_CHW, n_features, width, depth)
+
+    def features(self, u_NCHW: Tensor) -> Tensor:
+        return F.leaky_relu(self.reader(u_NCHW), LEAK)
+
+    def pooled_features(self, u_NCHW: Tensor) -> Tensor:
+        """The mean of every channel over the cells after each convolution, and the last features."""
+        maps = self.reader.maps(u_NCHW)
+        last_NF = F.leaky_relu(self.reader.head(maps[-1].flatten(1)), LEAK)
+        return torch.cat([*(h_NCHW.mean(dim=(2, 3)) for h_NCHW in maps), last_NF], dim=1)
+
+    @property
+    def n_pooled(self) -> int:
+        return sum(layer.out_channels for layer in self.reader.layers) + self.reader.head.out_features  # type: ignore[misc]
 
 
 class ResidualDiscriminator(Discriminator):
@@ -100,7 +131,7 @@ class MLPGenerator(nn.Module):
     ) -> None:
         super().__init__()
         self.shape_CHW = shape_CHW
-        self.hidden, n_features = mlp(latent_dim + n_classes, width, depth)
+        self.hidden, n_features = leaky_mlp(latent_dim + n_classes, width, depth)
         self.head = nn.Linear(n_features, math.prod(shape_CHW))
 
     def forward(self, z_NL: Tensor, y_NK: Tensor) -> Tensor:
@@ -113,7 +144,7 @@ class MLPEncoder(nn.Module):
 
     def __init__(self, shape_CHW: tuple[int, int, int], latent_dim: int, width: int, depth: int) -> None:
         super().__init__()
-        self.hidden, n_features = mlp(math.prod(shape_CHW), width, depth)
+        self.hidden, n_features = leaky_mlp(math.prod(shape_CHW), width, depth)
         self.head = nn.Linear(n_features, latent_dim)
 
     def forward(self, u_NCHW: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ Shapes: N images, u_NCHW what the networks see.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -25,6 +27,8 @@ FINAL_GAMMA = 0.1
 #: appendix D), and of the classical one (Radford et al. 2015, arXiv 1511.06434, section 4).
 BETAS, FINAL_BETA2 = (0.0, 0.9), 0.99
 CLASSICAL_BETAS = (0.5, 0.999)
+#: Fully connected networks do better with some momentum and a steady second rate.
+MLP_BETAS = (0.5, 0.99)
 #: Images of each kind from which the divergence is measured, at most.
 DIVERGENCE_IMAGES = 2000
 
@@ -51,14 +55,15 @@ def game(
         with torch.no_grad():
             made_NCHW = generated(batch)
         pairs = (module.scaled(batch.x), made_NCHW)
+        codes = None if batch.y is None else torch.cat([batch.y, batch.y])
+        both_NCHW = torch.cat([seen(u_NCHW, batch.generator) for u_NCHW in pairs])
         if gamma:
-            (real_N, r1_N), (made_N, r2_N) = (
-                logits_and_slope(lambda u: module.logits(u, batch.y), seen(u_NCHW, batch.generator)) for u_NCHW in pairs
-            )
-            r1, r2 = r1_N.mean(), r2_N.mean()
+            logit_N, slope_N = logits_and_slope(lambda u_NCHW: module.logits(u_NCHW, codes), both_NCHW)
         else:
-            real_N, made_N = (module.logits(seen(u_NCHW, batch.generator), batch.y) for u_NCHW in pairs)
-            r1 = r2 = real_N.new_zeros(())
+            logit_N = module.logits(both_NCHW, codes)
+            slope_N = torch.zeros_like(logit_N)
+        real_N, made_N = logit_N.chunk(2)
+        r1, r2 = (half_N.mean() for half_N in slope_N.chunk(2))
         now = cosine_between(gamma, FINAL_GAMMA * gamma, batch.progress)
         loss = of_discriminator(real_N, made_N)
         terms = {"game": loss, "value": value_function.value(real_N, made_N), "r1": r1, "r2": r2}
@@ -72,7 +77,9 @@ def game(
             real_N = module.logits(seen(module.scaled(batch.x), batch.generator), batch.y)
         return LossTerms(of_generator(real_N, made_N))
 
-    settings = {"betas": BETAS, "final_beta2": FINAL_BETA2} if gamma else {"betas": CLASSICAL_BETAS}
+    settings: dict[str, Any] = {"betas": CLASSICAL_BETAS}
+    if gamma:
+        settings = {"betas": BETAS, "final_beta2": FINAL_BETA2} if module.is_convolutional else {"betas": MLP_BETAS}
     return (
         Phase("discriminator", list(module.discriminator.parameters()), discriminator_loss, **settings),
         Phase("generator", list(module.generator.parameters()), generator_loss, **settings),
