@@ -39,7 +39,7 @@ CALIBRATION_IMAGES, LEAST_CALIBRATION_IMAGES = 5000, 20
 #: Rounds of rejection in a row that give no image; then the calibration does not belong to this generator.
 FRUITLESS_ROUNDS = 1000
 #: gamma of the relativistic game for an image of one sub-pixel in the scale of [-1, 1]; it grows with their number.
-GAMMA_A_DIMENSION = 5e-4
+GAMMA_A_DIMENSION = 5e-3
 #: The same for real-valued data, which the networks see with a deviation of 2.
 GAMMA_A_NUMBER = 0.1
 #: Images from which the mean and deviation of real-valued sub-pixels are taken, at most.
@@ -71,12 +71,12 @@ class GAN(EncodedImages):
         architecture: "mlp", "convolutional" (on at most 8 x 8 cells of the image: quick on a CPU), "residual"
             (convolutions at half size and below: slower steps, for a GPU), or "auto": convolutional from 16 x 16 on.
             None has normalisation layers.
-        width: hidden units of a layer (mlp; None: 256), or channels (convolutional; None: 64), or channels at half size
+        width: hidden units of a layer (mlp; None: 256), or channels (convolutional; None: 32), or channels at half size
             (residual; None: 32).
         depth: hidden layers (mlp; None: 3), or convolutions (None: 2; at least 1), or residual blocks at each size
             (None: 1).
         gamma: weight of the penalties, gamma/2 (E|grad d(x)|^2 + E|grad d(G(z))|^2), at the beginning; it falls to a
-            tenth. None: in the relativistic game 0.0005 a sub-pixel, or 0.1 a real number; 0, no penalties, in the
+            tenth. None: in the relativistic game 0.005 a sub-pixel, or 0.1 a real number; 0, no penalties, in the
             classical ones.
         augmentation: change brightness, contrast and place, and cut a hole, at random in all that the discriminator
             sees (Zhao et al. 2020, arXiv 2006.10738); for small collections, at which it would overfit. Images with
@@ -151,7 +151,7 @@ class GAN(EncodedImages):
         max_epochs: int = 100,
         max_minutes: float | None = None,
         batch_size: int = 64,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 2e-3,
         validation_fraction: float = 0.1,
         early_stopping: int | None = None,
         ema_half_life: float | None = 500,

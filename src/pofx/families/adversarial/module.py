@@ -34,7 +34,7 @@ class Kind:
 
 KINDS = {
     "mlp": Kind(networks.MLPGenerator, networks.MLPDiscriminator, networks.MLPEncoder, 256, 3, False),
-    "convolutional": Kind(CellGenerator, networks.CellDiscriminator, CellReader, 64, 2, True),
+    "convolutional": Kind(CellGenerator, networks.CellDiscriminator, CellReader, 32, 2, True),
     "residual": Kind(
         networks.residual_generator, networks.ResidualDiscriminator, networks.ResidualEncoder, 32, 1, True
     ),
@@ -49,7 +49,7 @@ class GANModule(nn.Module):
         n_classes: 0 for an unconditional model.
         latent_dim: dimensions of z.
         architecture: "mlp", "convolutional", "residual" or "auto" (convolutional from 16 x 16 on).
-        width: hidden units of a layer (mlp; None: 256), or channels (convolutional; None: 64), or channels at half size
+        width: hidden units of a layer (mlp; None: 256), or channels (convolutional; None: 32), or channels at half size
             (residual; None: 32).
         depth: hidden layers (mlp; None: 3), or convolutions (None: 2), or residual blocks at each size (None: 1).
         continuous: whether images are scaled reals, which have no bounds, and not levels.
