@@ -92,7 +92,7 @@ def evaluate(
 
     Example: `pofx evaluate digits.pofx digits -o samples.png`
 
-    Example: `pofx evaluate mnist.pofx mnist.npz --held-out test.npz --csv samples.csv`
+    Example: `pofx evaluate gan.pofx train.npz --held-out test.npz --csv gan.csv`
     """
     from pofx.atomic import atomic_write
     from pofx.cli.loading import load_images, load_model
