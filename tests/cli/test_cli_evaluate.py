@@ -1,5 +1,7 @@
 """``pofx evaluate``."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from cli_runs import read_csv
@@ -10,6 +12,7 @@ from pofx.cli import main
 from pofx.cli.evaluate import COPY_COLUMNS
 from pofx.evaluation.samples import COLUMNS, FLOOR
 from pofx.files.pictures import sheet
+from pofx.measures.extractors import Extractor
 
 
 def test_a_model_beside_the_images_that_its_fit_held_out(model_path, tmp_path, capsys, monkeypatch):
@@ -83,3 +86,26 @@ def test_a_fit_that_held_nothing_out_needs_other_images(tmp_path, capsys):
     model.fit(pofx.load_source("digits").images).save(path)
     assert main(["evaluate", str(path), "digits"]) == 1
     assert "--held-out" in capsys.readouterr().err
+
+
+def test_weights_of_a_stranger_make_no_fid(model_path, tmp_path, capsys):
+    path = tmp_path / "pt_inception-2015-12-05-6726825d.pth"
+    path.write_bytes(b"any")
+    assert main(["evaluate", str(model_path), "digits", "--extractor", str(path)]) == 1
+    assert f"{path} is not the published file of Inception weights" in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_published_weights_make_a_fid(model_path, tmp_path, capsys, monkeypatch):
+    asked = {}
+
+    def made(path, *, levels, device, counter):
+        asked.update(path=path, levels=levels, device=device)
+        with counter() as count:
+            count(1, 1)
+        return Extractor("stands for the network", lambda images: images.reshape(len(images), -1))
+
+    monkeypatch.setattr("pofx.measures.extractors.published_inception", made)
+    command = ["evaluate", str(model_path), "digits", "-n", "20", "--no-verbose", "--extractor", "w.pth"]
+    assert main(command) == 0
+    assert "on stands for the network" in capsys.readouterr().out
+    assert asked == {"path": Path("w.pth"), "levels": 17, "device": "cpu"}

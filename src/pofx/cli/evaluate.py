@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pofx.data.collection import Collection
     from pofx.evaluation.memorisation import Memorisation
     from pofx.evaluation.samples import SampleTable
+    from pofx.measures.extractors import Extractor
 
 #: Columns of the CSV after those of the table of samples; empty in the row of real images.
 COPY_COLUMNS = (
@@ -63,8 +64,9 @@ def evaluate(
     extractor: Annotated[
         Path | None,
         Parameter(
-            help="A model file whose features (transform) images are compared on; a small classifier of the labels, or "
-            "a plain autoencoder where there are none, if not given."
+            help="A model file whose features (transform) images are compared on, or the published Inception weights "
+            "(pt_inception-2015-12-05-6726825d.pth) for the FID; a small classifier of the labels, or a plain "
+            "autoencoder where there are none, if not given."
         ),
     ] = None,
     n: Annotated[
@@ -100,16 +102,14 @@ def evaluate(
     from pofx.cli.show import print_left_out
     from pofx.engine.devices import resolve_device
     from pofx.evaluation.memorisation import memorisation, memorisation_page
-    from pofx.evaluation.samples import of_model, sample_table
+    from pofx.evaluation.samples import sample_table
     from pofx.files.pictures import save_png
 
     output = None if output is None else writable(output, ".png")
     table = None if table is None else writable(table, ".csv")
     check_count("--n-images", n)
     fitted = load_model(model, device=device, verbose=verbose)
-    features = None
-    if extractor is not None:
-        features = of_model(load_model(extractor, device=device, verbose=verbose), f"the features of {extractor.name}")
+    features = None if extractor is None else _features(extractor, fitted, device, verbose)
     options: dict[str, Any] = {"size": size, "errors": errors, "verbose": verbose, "model": fitted}
     collection = load_images(source, split=split, **options)
     other = None
@@ -166,6 +166,24 @@ def evaluate(
     for path in (output, table):
         if path is not None:
             console.print(f"Written: {path}", soft_wrap=True)
+
+
+def _features(path: Path, fitted: GenerativeModel, device: str, verbose: bool) -> Extractor:
+    """The features that ``--extractor`` names."""
+    from pofx.cli.loading import load_model
+    from pofx.engine.counting import CountedWork
+    from pofx.engine.devices import resolve_device
+    from pofx.evaluation.samples import of_model
+    from pofx.measures.extractors import published_inception
+
+    if path.suffix != ".pth":
+        return of_model(load_model(path, device=device, verbose=verbose), f"the features of {path.name}")
+    return published_inception(
+        path,
+        levels=fitted.spec_.levels,
+        device=str(resolve_device(device)),
+        counter=lambda: CountedWork("Inception", "images", verbose),
+    )
 
 
 def _parts(

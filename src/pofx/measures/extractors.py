@@ -1,13 +1,15 @@
 """Named features of images: what the Fréchet and kernel distances, precision and recall are measured on.
 
-A distance on features nobody names can be compared with nothing. The bare name "FID" belongs to one published network
-with its published weights and is refused for any other.
+A distance on features nobody names can be compared with nothing. The name "FID" belongs to one published network with
+its published weights (`published_inception`) and is refused for any other.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +18,14 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from pofx.measures.classifier import SmallClassifier
+from pofx.measures.inception import NAME, Counter, PublishedInception, uncounted
 
 #: Images that pass through a module together.
 CHUNK = 256
 #: Images that the unit of learned features is taken from, about.
 SCALE_IMAGES = 2_000
-#: Names of measures on the published Inception weights, which are not among the extractors here.
-TAKEN = frozenset({"fid", "kid", "inception", "inceptionv3", "inception-v3"})
+#: Words of the measures on the published Inception weights: no other features may have them in their name.
+TAKEN = frozenset({"fid", "kid", "inception", "inceptionv3"})
 
 
 @dataclass(frozen=True)
@@ -34,17 +37,18 @@ class Extractor:
         function: images as they are compared, (n, ...) -> (n, ...); what it returns is flattened to (n, d).
 
     Raises:
-        ValueError: an empty name, or one that stands for the published Inception network.
+        ValueError: an empty name, or one that stands for the published Inception network and is given to another.
     """
 
     name: str
     function: Callable[[NDArray[Any]], ArrayLike]
 
     def __post_init__(self) -> None:
-        if not self.name.strip() or self.name.strip().lower() in TAKEN:
+        words = set(re.findall(r"\w+", self.name.lower()))
+        if not words or (words & TAKEN and not isinstance(self.function, PublishedInception)):
             raise ValueError(
                 f"{self.name!r} cannot be the name of an extractor: a name tells the features from all others, and the "
-                "names of the published Inception measures stand for those weights alone"
+                "names of the published Inception measures stand for those weights alone (published_inception)"
             )
 
     def __call__(self, images: NDArray[Any]) -> NDArray[np.float64]:
@@ -62,6 +66,27 @@ class Extractor:
 def pixels() -> Extractor:
     """The numbers themselves: of vectors the natural features, of images a poor floor."""
     return Extractor("raw values", lambda images: images)
+
+
+def published_inception(
+    weights: str | Path,
+    *,
+    levels: int = 256,
+    device: str = "cpu",
+    counter: Counter = uncounted,
+) -> Extractor:
+    """The features of the FID: the Fréchet distance on them is the FID, the kernel distance the KID.
+
+    Figures in papers are mostly of 50,000 samples; the FID of fewer is larger, of up to 2,048 without meaning.
+
+    Args:
+        weights: the published file, which pofx neither carries nor fetches; its SHA-256 is compared.
+        levels, device, counter: see `pofx.measures.inception.PublishedInception`.
+
+    Raises:
+        ValueError: another file.
+    """
+    return Extractor(NAME, PublishedInception(weights, levels=levels, device=device, counter=counter))
 
 
 def of_module(module: nn.Module, name: str, *, scale: float = 255.0) -> Extractor:
