@@ -13,29 +13,42 @@ def test_the_sum_written_out():
     within = [
         np.mean([np.linalg.norm(a - b) for i, a in enumerate(z) for j, b in enumerate(z) if i != j]) for z in (x, y)
     ]
-    assert energy_distance(x, y) == pytest.approx(2 * between - sum(within), rel=1e-12)
-    assert energy_distance(x, y) == pytest.approx(energy_distance(y, x), rel=1e-12)
+    assert energy_distance(x, y).value == pytest.approx(2 * between - sum(within), rel=1e-12)
+    assert energy_distance(x, y).value == pytest.approx(energy_distance(y, x).value, rel=1e-12)
 
 
 def test_it_is_zero_in_the_mean_for_one_law():
     """Without bias: also negative."""
     rng = np.random.default_rng(1)
-    found = [energy_distance(rng.normal(size=(50, 2)), rng.normal(size=(40, 2))) for _ in range(200)]
+    found = [energy_distance(rng.normal(size=(50, 2)), rng.normal(size=(40, 2))).value for _ in range(200)]
     assert min(found) < 0 and abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(len(found))
+
+
+@pytest.mark.parametrize(("n", "m"), [(60, 60), (80, 30)])
+def test_the_deviation_for_equal_laws_is_what_many_estimates_have(n, m):
+    rng = np.random.default_rng(4)
+    found = [energy_distance(rng.normal(size=(n, 3)), rng.normal(size=(m, 3))) for _ in range(800)]
+    said = np.sqrt(np.mean([one.null_deviation**2 for one in found]))
+    # The estimates are far from normal: their deviation is known to about 4 %.
+    assert np.std([one.value for one in found]) == pytest.approx(said, rel=0.12)
+
+
+def test_rows_that_are_all_one_have_no_deviation():
+    assert energy_distance(np.ones((5, 2)), np.ones((4, 2))).null_deviation == 0
 
 
 def test_two_normals_far_apart():
     """E|X - Y| is the distance of the means where that is large; E|X - X'| = 2 / sqrt(pi) for N(0, 1)."""
     rng = np.random.default_rng(2)
     x, y = rng.normal(size=(3000, 1)), rng.normal(size=(3000, 1)) + 100
-    assert energy_distance(x, y) == pytest.approx(2 * 100 - 4 / np.sqrt(np.pi), abs=0.25)  # 5 standard errors
+    assert energy_distance(x, y).value == pytest.approx(2 * 100 - 4 / np.sqrt(np.pi), abs=0.25)  # 5 standard errors
 
 
 def test_moments_that_agree_do_not_hide_a_missing_mode():
     rng = np.random.default_rng(3)
     two_points, normal = rng.choice([-1.0, 1.0], size=(2000, 1)), rng.normal(size=(2000, 1))
     same = rng.choice([-1.0, 1.0], size=(2000, 1))
-    assert energy_distance(two_points, normal) > 0.05 and abs(energy_distance(two_points, same)) < 0.01
+    assert energy_distance(two_points, normal).value > 0.05 and abs(energy_distance(two_points, same).value) < 0.01
 
 
 def test_bad_rows_are_refused():

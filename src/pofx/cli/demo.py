@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Enough for digits of 8 x 8 pixels, in about a minute each.
 PIXELCNN: dict[str, Any] = {"n_layers": 4, "n_channels": 32, "max_epochs": 15}
-GAN: dict[str, Any] = {"max_epochs": 300}
+GAN: dict[str, Any] = {"max_epochs": 150}
 
 
 def demo(

@@ -49,10 +49,12 @@ class HeldOutScore:
     Args:
         score: higher is better; chooses the weights that are kept.
         measured: numbers by name, which the history records as columns beside ``held_out_score``.
+        noise: scores that differ by no more than this say nothing; of such states the latest is kept.
     """
 
     score: float
     measured: Mapping[str, float] = field(default_factory=dict)
+    noise: float = 0.0
 
 
 @dataclass(frozen=True)

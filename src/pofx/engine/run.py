@@ -163,8 +163,10 @@ class Run:
         }
         row |= {"seconds": self.budget.elapsed(), "images_per_second": position.images_per_second()}
         self.history.append(row)
-        if score is not None:
-            self.selection = self.selection.after(score, position.epoch + 1, self._learner.averaged_weights)
+        if held_out is not None:
+            self.selection = self.selection.after(
+                held_out.score, position.epoch + 1, self._learner.averaged_weights, noise=held_out.noise
+            )
         self.position = position.next_epoch()
 
     def _score(self) -> HeldOutScore | None:

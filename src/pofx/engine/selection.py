@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from torch import Tensor
@@ -14,26 +14,36 @@ from torch import Tensor
 class Selection:
     """The best weights so far, by held-out score (higher is better).
 
+    Where scores are known up to some noise, the latest weights are kept whose score is not below the highest by more:
+    the learning rate falls, and of states that cannot be told apart the later one is the steadier.
+
     Args:
-        score: the best score; None while none was finite.
-        epoch: the epoch of the best score.
+        score: of the weights that are kept; None while no score was finite.
+        epoch: whose weights they are.
         weights: the averaged weights that gave it.
-        stale_epochs: epochs scored since then.
+        stale_epochs: epochs scored since the highest score.
+        highest: the highest score, which is ``score`` unless there is noise.
     """
 
     score: float | None = None
     epoch: int | None = None
     weights: dict[str, Tensor] | None = None
     stale_epochs: int = 0
+    highest: float | None = None
 
-    def after(self, score: float, epoch: int, weights: Callable[[], dict[str, Tensor]]) -> Selection:
-        """The selection after one more score; ``weights`` is asked for a copy only if this one is the best.
+    def after(
+        self, score: float, epoch: int, weights: Callable[[], dict[str, Tensor]], *, noise: float = 0.0
+    ) -> Selection:
+        """The selection after one more score; ``weights`` is asked for a copy only if they are to be kept.
 
         A score that is not finite is not better than any.
         """
-        if math.isfinite(score) and (self.score is None or score > self.score):
-            return Selection(score, epoch, weights())
-        return Selection(self.score, self.epoch, self.weights, self.stale_epochs + 1)
+        if math.isfinite(score):
+            if self.highest is None or score > self.highest:
+                return Selection(score, epoch, weights(), 0, score)
+            if score > self.highest - noise:
+                return Selection(score, epoch, weights(), self.stale_epochs + 1, self.highest)
+        return replace(self, stale_epochs=self.stale_epochs + 1)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; the weights are not copied."""

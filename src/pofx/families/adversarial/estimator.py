@@ -57,7 +57,8 @@ class GAN(EncodedImages):
     losses with penalties on the slope of d at real and generated images (Huang et al. 2025, arXiv 2501.05441).
 
     A GAN gives samples and no p(x): there is no `score_samples`. The fit ends with the weights (averaged) at which the
-    energy distance between held-out and generated images was least, not with the last ones.
+    energy distance between held-out and generated images was least; of those that its noise cannot tell apart, with the
+    latest.
 
     Args:
         image_shape: (height, width) or (height, width, channels) of the rows of a two-dimensional X; None reads it from

@@ -90,7 +90,8 @@ def held_out_divergence(module: GANModule, reader: ImageReader) -> HeldOutScore:
     """Minus the energy distance between held-out images and as many generated ones, in the scale of [-1, 1].
 
     Generated images are quantised as samples are, and made from the same latents at every call, so that epochs can be
-    compared; of a conditional model they have the labels of the held-out ones.
+    compared; of a conditional model they have the labels of the held-out ones. The noise of the score is the deviation
+    of the estimate for equal laws.
     """
     generator = torch.Generator(module.device).manual_seed(0)
     positions = np.random.default_rng(0).permutation(len(reader))[:DIVERGENCE_IMAGES]
@@ -103,4 +104,5 @@ def held_out_divergence(module: GANModule, reader: ImageReader) -> HeldOutScore:
         made.append(in_double(module.scaled(module.quantised(u_NCHW))).cpu().flatten(1))
     if len(positions) < 2:
         return HeldOutScore(float("nan"))
-    return HeldOutScore(-energy_distance(torch.cat(real).numpy(), torch.cat(made).numpy()))
+    distance = energy_distance(torch.cat(real).numpy(), torch.cat(made).numpy())
+    return HeldOutScore(-distance.value, {"held_out_noise": distance.null_deviation}, distance.null_deviation)
