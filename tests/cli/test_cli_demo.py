@@ -36,7 +36,7 @@ def test_it_leaves_its_results(demo):
     rows = {line.split("│")[1].strip(): line for line in out.splitlines() if line.startswith("│")}
     assert "exact" in rows["PixelCNN"] and "lower bound" in rows["VAE"]
     models = {"digits.pofx", "pixelcnn.pofx", "gan.pofx"}
-    assert {path.name for path in folder.iterdir()} == models | {f"{name}.png" for name in PICTURES}
+    assert {path.name for path in folder.iterdir()} == models | {"digits.npz"} | {f"{name}.png" for name in PICTURES}
     for name in PICTURES:
         assert f"  {folder / name}.png\n" in out
         with Image.open(folder / f"{name}.png") as picture:
@@ -50,6 +50,15 @@ def test_what_it_tells_to_try_can_be_done(demo, tmp_path, monkeypatch):
     assert [shlex.split(hint)[0] for hint in hints] == ["info", "complete", "evaluate"]
     for hint in hints:
         assert main(shlex.split(hint)) == 0
+
+
+def test_the_gan_is_told_apart_from_the_digits_set_aside(demo, tmp_path, monkeypatch, capsys):
+    """The images it was fitted to are known for what they are, and those set aside are new."""
+    monkeypatch.chdir(tmp_path)
+    hint = next(line.split("(try: pofx ")[1].rstrip(")") for line in demo[1].splitlines() if "pofx evaluate" in line)
+    assert main(shlex.split(hint)) == 0
+    out = capsys.readouterr().out
+    assert "360 images drawn from gan.pofx beside images of " in out and "Nearest training images" in out
 
 
 def test_the_seed_steers_what_is_drawn(demo):

@@ -88,6 +88,30 @@ def test_a_map_has_its_first_coordinate_to_the_right_and_its_second_upwards():
     assert (column / 266, row / 266) == pytest.approx((6 / 8, 1 - 5 / 8), abs=0.04)
 
 
+def test_a_curve_has_gaps_where_it_has_no_numbers():
+    page = Page(200, 200)
+    axes = Axes(page, (60, 60, 190, 160), (0.0, 1.0), (0.0, 1.0), title="", x_label="")
+    axes.curve(np.linspace(0, 1, 11), [0.5] * 4 + [np.nan] * 4 + [0.5, np.nan, 0.5], BLUE)
+    pixels = np.asarray(page.finished()).astype(int)
+    across = np.unique(np.argwhere(np.abs(pixels - BLUE).max(-1) < 40)[:, 1])
+    assert across.min() <= 62 and across.max() <= 60 + 0.33 * 130
+
+
+def test_the_best_discriminator_is_not_drawn_where_nothing_comes_from(monkeypatch):
+    grid = Grid(-5.0, 5.0, 200)
+    p = np.where(np.abs(grid.line) < 2, 0.25, 0.0)
+    drawn = {}
+    curve = Axes.curve
+    monkeypatch.setattr(
+        Axes,
+        "curve",
+        lambda self, x, y, *args, **words: drawn.update({words["label"]: y}) or curve(self, x, y, *args, **words),
+    )
+    frame(course_of(grid, p, [p, p], [np.zeros(200)] * 2, fixed_steps=10), 1)
+    best = drawn["D* = p_data / (p_data + p_G)"]
+    assert np.array_equal(np.isnan(best), p == 0) and np.all(best[p > 0] == 0.5)
+
+
 def test_curves_stay_in_their_frame():
     page = Page(200, 200)
     axes = Axes(page, (60, 60, 190, 160), (0.0, 1.0), (0.0, 1.0), title="", x_label="")

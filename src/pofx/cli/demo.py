@@ -37,9 +37,11 @@ def demo(
 
     Example: `pofx demo -o out/demo`
     """
+    import numpy as np
     from sklearn.model_selection import train_test_split
 
     import pofx
+    from pofx.atomic import atomic_write
     from pofx.cli.demo_latents import latent_pages
     from pofx.cli.demo_pictures import gan_pages, pixelcnn_pages, vae_pages
     from pofx.cli.output import OutputConsole
@@ -54,6 +56,8 @@ def demo(
     train, test, train_labels, test_labels = train_test_split(
         digits.images, digits.labels, test_size=0.2, random_state=seed, stratify=digits.labels
     )
+    arrays = {"x_train": train, "y_train": train_labels, "x_test": test, "y_test": test_labels}
+    atomic_write(output / "digits.npz", lambda file: np.savez_compressed(file, **arrays))
     console.print(f"Fitting three models to {len(train):,} handwritten digits; {len(test)} others are set aside.")
     vae = _fitted(console, pofx.VAE(random_state=seed, verbose=True), train)
     pixelcnn = _fitted(console, pofx.PixelCNN(random_state=seed, verbose=True, **PIXELCNN), train)
@@ -77,9 +81,11 @@ def demo(
     info = shlex.join(["pofx", "info", str(vae_path)])
     complete = shlex.join(["pofx", "complete", str(pixelcnn_path), "digits", "-o", "completed.png"])
     console.print(f"  {vae_path}  (try: {info})", soft_wrap=True)
-    evaluate = shlex.join(["pofx", "evaluate", str(gan_path), "digits", "-o", "evaluated.png"])
+    source = str(output / "digits.npz")
+    evaluate = shlex.join(["pofx", "evaluate", str(gan_path), source, "--held-out", source, "-o", "evaluated.png"])
     console.print(f"  {pixelcnn_path}  (try: {complete})", soft_wrap=True)
     console.print(f"  {gan_path}  (try: {evaluate})", soft_wrap=True)
+    console.print(f"The digits, those of the fits and those set aside:\n  {source}", soft_wrap=True)
 
 
 def _fitted(console: Console, model: M, images: NDArray[np.generic]) -> M:

@@ -92,13 +92,13 @@ class Axes:
         dashes: tuple[float, float] | None = None,
         width: float = 2.0,
     ) -> None:
-        """A line through points, whole or in strokes; a label goes into the legend."""
+        """A line through points, whole or in strokes, with gaps where y is NaN; a label goes into the legend."""
         x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
         shown = np.clip(y, *self._y_range)
         # Beyond the frame on both sides of a step the line would run along the edge.
         beyond = (y != shown) & np.roll(y != shown, 1) & np.roll(y != shown, -1)
         points = np.stack([self._x(x), self._y(shown)], axis=-1)
-        for first, last in _stretches(~beyond):
+        for first, last in _stretches(~(beyond | np.isnan(y))):
             self._polyline(points[first:last], colour, width, dashes)
         if label is not None:
             self._legend(label, colour, width, dashes)

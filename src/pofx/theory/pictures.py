@@ -24,6 +24,8 @@ _LEFT, _RIGHT = (60.0, 480.0), (560.0, 980.0)
 _THIRDS = ((60.0, 330.0), (400.0, 670.0), (740.0, 980.0))
 #: The densities of a picture reach so many times higher than that of the data; a peak of p_G may be cut.
 _HIGHEST = 1.6
+#: Where both densities are a smaller share of their peak than this, no x comes from, and D* is any number.
+_NOWHERE = 1e-6
 
 
 def picture(course: Course) -> Image.Image:
@@ -97,7 +99,9 @@ def _discriminators(page: Page, box: Box, course: Course, record: Record) -> Non
     axes = Axes(page, box, _ends(course), (-0.02, 1.02), title=title, x_label="x")
     x = course.grid.line
     axes.curve(x, record.discriminator, GREEN, label="D", width=3)
-    axes.curve(x, course.optimal(record), BLACK, label="D* = p_data / (p_data + p_G)", dashes=DASHED)
+    both = course.p_data + record.p_generator
+    best = np.where(both > _NOWHERE * both.max(), course.optimal(record), np.nan)
+    axes.curve(x, best, BLACK, label="D* = p_data / (p_data + p_G)", dashes=DASHED)
 
 
 def _criterion(page: Page, box: Box, course: Course, records: Sequence[Record]) -> None:
@@ -119,7 +123,8 @@ def _distances(page: Page, box: Box, course: Course, records: Sequence[Record]) 
     steps = [record.step for record in records]
     highest = max(max(record.error, record.jensen_shannon) for record in course.records)
     title = "What is left to learn"
-    axes = Axes(page, box, (0.0, max(1.0, course.steps)), (0.0, 1.1 * highest), title=title, x_label="steps")
+    y_range = (0.0, 1.1 * highest or 1.0)  # of equal laws and D = 1/2 there is nothing left
+    axes = Axes(page, box, (0.0, max(1.0, course.steps)), y_range, title=title, x_label="steps")
     if 0 < course.fixed_steps < course.steps:
         axes.vertical(course.fixed_steps, "G learns")
     axes.curve(steps, [record.error for record in records], GREEN, label="mean |D - D*|")
