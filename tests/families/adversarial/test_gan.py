@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 import pofx
 from pofx.engine.rollback import TrainingDiverged
 from pofx.families.adversarial.estimator import GAMMA_A_DIMENSION
+from pofx.families.adversarial.module import within_range
 from pofx.families.adversarial.networks import CellDiscriminator, MLPDiscriminator, ResidualDiscriminator
 from pofx.families.adversarial.training import held_out_divergence
 
@@ -51,6 +52,25 @@ def test_the_state_of_the_least_divergence_is_kept(gan):
     reader = gan._checked_reader(X[np.sort(gan.held_out_indices_)], None)
     with torch.no_grad():
         assert held_out_divergence(gan.module_, reader).score == pytest.approx(gan.held_out_score_, rel=1e-4)
+
+
+# ---- black and white -----------------------------
+
+
+def test_an_end_that_is_reached_cuts_off_and_the_other_is_neared():
+    v = torch.tensor([-3.0, -1.0, -0.25, 0.0, 0.25, 3.0], dtype=torch.float64)
+    black = within_range(v, torch.tensor([True, False]))
+    assert black[:3].tolist() == [-1, -1, -0.25] and torch.equal(black[3:], torch.tanh(v[3:]))
+    white = within_range(v, torch.tensor([False, True]))
+    assert torch.equal(white, -within_range(-v, torch.tensor([True, False])))
+
+
+@pytest.mark.parametrize(("levels_there", "reached"), [((0, 9), [True, False]), ((1, 16), [False, True])])
+def test_what_end_is_reached_is_read_off_the_images_and_kept_in_the_file(levels_there, reached, tmp_path):
+    images = np.random.default_rng(0).integers(*levels_there, size=(60, 4, 4), endpoint=True).astype(np.uint8)
+    model = pofx.GAN(levels=17, **FAST).fit(images)
+    assert model.module_.ends_are_reached.tolist() == reached
+    assert pofx.load(model.save(tmp_path / "m.pofx")).module_.ends_are_reached.tolist() == reached
 
 
 def test_without_held_out_images_the_last_state_is_kept_and_nothing_is_calibrated():

@@ -44,6 +44,8 @@ GAMMA_A_DIMENSION = 5e-3
 GAMMA_A_NUMBER = 0.1
 #: Images from which the mean and deviation of real-valued sub-pixels are taken, at most.
 STANDARDISED_ON = 10_000
+#: Black (or white) is a level of its own, and not only the end of a range, if this share of the sub-pixels has it.
+END_IS_REACHED = 0.05
 #: Latents from which the use of each dimension is measured.
 IMPORTANCE_LATENTS = 256
 
@@ -205,10 +207,12 @@ class GAN(EncodedImages):
 
     def _prepare(self, module: nn.Module, training: ImageReader) -> None:
         assert isinstance(module, GANModule)
-        if not module.continuous:
-            return
         positions = np.random.default_rng([self.seed_, 3]).permutation(len(training))[:STANDARDISED_ON]
         images = in_double(training.batch(np.sort(positions))[0])
+        if not module.continuous:
+            shares = torch.stack([(images == end).double().mean() for end in (0, module.levels - 1)])
+            module.ends_are_reached.copy_(shares >= END_IS_REACHED)
+            return
         deviation_CHW = images.std(dim=0, correction=0)
         module.mean_CHW.copy_(images.mean(dim=0))
         module.deviation_CHW.copy_(torch.where(deviation_CHW > 0, deviation_CHW, 1.0))

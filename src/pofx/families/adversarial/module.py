@@ -59,6 +59,7 @@ class GANModule(nn.Module):
     n_outputs_a_pixel = 1
     mean_CHW: Tensor
     deviation_CHW: Tensor
+    ends_are_reached: Tensor
 
     def __init__(
         self,
@@ -79,6 +80,9 @@ class GANModule(nn.Module):
             # Columns of real numbers may have any scale; what the networks see is standardised, each by itself.
             self.register_buffer("mean_CHW", torch.zeros(shape))
             self.register_buffer("deviation_CHW", torch.ones(shape))
+        else:
+            # Whether black and white are levels that many sub-pixels have exactly; see `within_range`.
+            self.register_buffer("ends_are_reached", torch.zeros(2, dtype=torch.bool))
         self.levels, self.latent_dim, self.n_classes, self.continuous = spec.levels, latent_dim, n_classes, continuous
         self.encoder: nn.Module | None = None
         kind = KINDS[chosen_architecture(architecture, spec.height, spec.width)]
@@ -101,7 +105,7 @@ class GANModule(nn.Module):
     def generate(self, z_NL: Tensor, codes: Tensor | None) -> Tensor:
         """G(z, y) as the discriminator sees it, NCHW: within [-1, 1] where images have levels."""
         u_NCHW: Tensor = self.generator(z_NL, self.one_hot(codes, len(z_NL)))
-        return u_NCHW if self.continuous else torch.tanh(u_NCHW)
+        return u_NCHW if self.continuous else within_range(u_NCHW, self.ends_are_reached)
 
     def encode(self, u_NCHW: Tensor) -> Tensor:
         """The latent E(x) of each image, whatever its class, (n, latent_dim)."""
@@ -145,6 +149,19 @@ class GANModule(nn.Module):
     @property
     def device(self) -> torch.device:
         return self.discriminator.head.weight.device
+
+
+def within_range(v_NCHW: Tensor, ends_are_reached: Tensor) -> Tensor:
+    """Any numbers -> [-1, 1]: cut off at an end that is reached, else drawn towards it as by tanh.
+
+    tanh comes to -1 only slowly, and leaves a haze where the images are black; cut off, what lies beyond is exactly
+    black. Where images have few sub-pixels at the end itself, but many near it, cutting off would put too many there.
+
+    Args:
+        ends_are_reached: whether -1 and 1 are, (2,), bool.
+    """
+    reached = torch.where(v_NCHW < 0, ends_are_reached[0], ends_are_reached[1])
+    return torch.where(reached, F.hardtanh(v_NCHW), torch.tanh(v_NCHW))
 
 
 def chosen_architecture(architecture: str, height: int, width: int) -> str:
