@@ -10,7 +10,9 @@ from pofx.measures.classifier import SmallClassifier
 from pofx.measures.extractors import Extractor, of_classifier, of_module, of_transformer, pixels
 
 
-@pytest.mark.parametrize("name", ["FID", "fid", " Inception ", "KID", "InceptionV3", ""])
+@pytest.mark.parametrize(
+    "name", ["FID", "fid", " Inception ", "KID", "InceptionV3", "my_fid", "FID50k", "inception_v3 pool", " "]
+)
 def test_names_of_the_published_network_are_refused(name):
     with pytest.raises(ValueError, match="cannot be the name of an extractor"):
         Extractor(name, lambda images: images)

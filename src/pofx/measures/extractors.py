@@ -25,7 +25,7 @@ CHUNK = 256
 #: Images that the unit of learned features is taken from, about.
 SCALE_IMAGES = 2_000
 #: Words of the measures on the published Inception weights: no other features may have them in their name.
-TAKEN = frozenset({"fid", "kid", "inception", "inceptionv3"})
+TAKEN = frozenset({"fid", "kid", "inception", "inceptionv"})
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Extractor:
     function: Callable[[NDArray[Any]], ArrayLike]
 
     def __post_init__(self) -> None:
-        words = set(re.findall(r"\w+", self.name.lower()))
-        if not words or (words & TAKEN and not isinstance(self.function, PublishedInception)):
+        words = set(re.findall("[a-z]+", self.name.lower()))
+        if not self.name.strip() or (words & TAKEN and not isinstance(self.function, PublishedInception)):
             raise ValueError(
                 f"{self.name!r} cannot be the name of an extractor: a name tells the features from all others, and the "
                 "names of the published Inception measures stand for those weights alone (published_inception)"

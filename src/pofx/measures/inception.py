@@ -230,8 +230,8 @@ class PublishedInception:
         counter: Counter = uncounted,
     ) -> None:
         self._device, self._top, self._counter = torch.device(device), levels - 1, counter
-        self._network = InceptionV3()
         _check_published(Path(weights))
+        self._network = InceptionV3()
         state = torch.load(Path(weights), map_location="cpu", weights_only=True)
         # The file also holds the layer that names classes, which features do not need.
         wanted = self._network.state_dict()
