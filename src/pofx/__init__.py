@@ -21,6 +21,7 @@ from pofx._version import __version__
 
 if TYPE_CHECKING:
     from pofx.applications.editing import LatentEditor
+    from pofx.applications.outliers import OutlierDetector
     from pofx.base import GenerativeModel, load
     from pofx.data.images import ImageSpec
     from pofx.data.sources import load_source
@@ -40,6 +41,7 @@ _PUBLIC = {
     "GenerativeModel": "pofx.base",
     "DensityModel": "pofx.density",
     "LatentEditor": "pofx.applications.editing",
+    "OutlierDetector": "pofx.applications.outliers",
     "load": "pofx.base",
     "load_source": "pofx.data.sources",
     "ImageSpec": "pofx.data.images",
@@ -57,6 +59,7 @@ __all__ = [
     "ImageSpec",
     "LatentEditor",
     "ModelFileError",
+    "OutlierDetector",
     "PixelCNN",
     "PixelRNN",
     "__version__",

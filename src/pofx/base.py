@@ -22,7 +22,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from pofx import registry
+from pofx.attachment import Attachment
 from pofx.data.checking import check_labels, check_rows, infer_format
+from pofx.data.collection import printable
 from pofx.data.images import ImageFormat, ImageSpec
 from pofx.data.reader import ImageReader
 from pofx.engine.devices import full_float32, resolve_device
@@ -297,14 +300,25 @@ class GenerativeModel(FittedNetwork, ABC):
                     count(start + n, n_samples)
         return self._as_images(np.concatenate(drawn), rng)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str], *, attachment: Attachment | None = None) -> Path:
         """Write the fitted model to one file that executes nothing when it is loaded (`pofx.load`).
+
+        Args:
+            attachment: what an application that works with this model keeps beside it; `pofx.load` then gives the
+                application.
 
         Raises:
             TypeError: a parameter that a file cannot hold. KeyError: the class is not registered.
         """
         check_is_fitted(self)
-        return save_estimator(self, Path(path))
+        return save_estimator(self, Path(path), attachment)
+
+    def was_fitted_to(self, X: ArrayLike, y: ArrayLike | None = None) -> bool:
+        """Whether these are the very images (and labels, of a conditional model) of the fit, in the same order."""
+        check_is_fitted(self)
+        rows, _ = check_rows(self, X, reset=False)
+        codes = self._codes(y, len(rows)) if y is not None else None
+        return bool(self.provenance_.get("data_fingerprint") == data_fingerprint(rows, codes))
 
 
 def rows_counted(count: Callable[[int, int], None], start: int, n: int, n_images: int) -> Callable[[int, int], None]:
@@ -321,20 +335,27 @@ def rows_counted(count: Callable[[int, int], None], start: int, n: int, n_images
     return advance
 
 
-def load(path: str | os.PathLike[str]) -> GenerativeModel:
-    """The fitted model that `GenerativeModel.save` wrote.
+def load(path: str | os.PathLike[str]) -> Any:
+    """The fitted model that `GenerativeModel.save` wrote, or the application (a detector, say) that was saved with it.
 
-    Nothing in the file is executed, and nothing is imported because the file names it: only registered families load.
+    Nothing in the file is executed, and nothing is imported because the file names it: only registered families and
+    pofx's own applications load.
 
     Raises:
         FileNotFoundError: there is no such file.
         ModelFileError: it is no model file, is damaged or truncated, was written by a newer pofx, or names a class or a
             parameter that does not exist.
     """
-    model = load_estimator(Path(path))
+    model, attachment = load_estimator(Path(path))
     if not isinstance(model, GenerativeModel):
         raise ModelFileError(f"{path} holds a {type(model).__name__}, which is no model of images")
-    return model
+    if attachment is None:
+        return model
+    try:
+        return registry.application(attachment.name).from_attachment(model, attachment)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        why = error.args[0] if isinstance(error, KeyError | ValueError) and error.args else repr(error)
+        raise ModelFileError(f"{path}: its {printable(attachment.name)[:40]} cannot be restored ({why})") from error
 
 
 __all__ = ["Density", "GenerativeModel", "ImageSpec", "load"]

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import entry_points
-from typing import TypeVar
+from typing import Any, TypeVar
 
 ENTRY_POINT_GROUP = "pofx.families"
+#: What may be saved with a model: name in the file -> module and class; imported only when a file holds one.
+APPLICATIONS = {"outlier_detector": ("pofx.applications.outliers", "OutlierDetector")}
 
 _registered: dict[str, type] = {}
 T = TypeVar("T", bound=type)
@@ -77,3 +80,15 @@ def family_name(cls: type) -> str:
         if point.value == target:
             return point.name
     raise KeyError(f"{cls.__qualname__} is not a registered family; decorate it with @pofx.register(name)")
+
+
+def application(name: str) -> Any:
+    """The class of the application of this name, which has ``from_attachment(model, attachment)``.
+
+    Raises:
+        KeyError: there is none; the message lists the names.
+    """
+    if name not in APPLICATIONS:
+        raise KeyError(f"no application {name!r}; there are: {', '.join(APPLICATIONS)}")
+    module, attribute = APPLICATIONS[name]
+    return getattr(import_module(module), attribute)

@@ -21,6 +21,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from pofx import registry
 from pofx._version import __version__
+from pofx.attachment import Attachment
 from pofx.data.checking import iterate_parts
 from pofx.data.images import ImageFormat
 from pofx.engine.history import History
@@ -83,8 +84,36 @@ def provenance_of(
     }
 
 
-def save_estimator(estimator: Any, path: Path) -> Path:
-    """Write a fitted estimator to ``path``; see `pofx.files.model_file` for the format."""
+def save_estimator(estimator: Any, path: Path, attachment: Attachment | None = None) -> Path:
+    """Write a fitted estimator to ``path``, and an application's contents with it; see `pofx.files.model_file` for the
+    format."""
+    header, tensors = _packed(estimator, "module.")
+    if attachment is not None:
+        models: dict[str, Any] = {}
+        for name, model in attachment.models.items():
+            packed, more = _packed(model, f"models.{name}.")
+            models[name] = {key: getattr(packed, key) for key in _MODEL_KEYS}
+            tensors |= more
+        header.state["attachment"] = {
+            "name": attachment.name,
+            "parameters": dict(attachment.parameters),
+            "state": dict(attachment.state),
+            "models": models,
+        }
+        tensors |= {f"{_ARRAYS}{name}": torch.from_numpy(np.array(a)) for name, a in attachment.arrays.items()}
+    return model_file.write(path, header, tensors)
+
+
+#: What a file says of each further model.
+_MODEL_KEYS = ("class_name", "parameters", "state", "provenance")
+#: Further models in a file, at most: each is read on its own.
+MAX_MODELS = 200
+#: Where the arrays of an application stand among the tensors.
+_ARRAYS = "attachment."
+
+
+def _packed(estimator: Any, prefix: str) -> tuple[model_file.ModelHeader, dict[str, torch.Tensor]]:
+    """The header of a fitted estimator, and its tensors under ``prefix``."""
     # The parameters of the fit: those of the estimator may have been set anew since.
     parameters = {
         name: _json_value(name, value, estimator)
@@ -110,14 +139,54 @@ def save_estimator(estimator: Any, path: Path) -> Path:
     header = model_file.ModelHeader(
         registry.family_name(type(estimator)), parameters, state, dict(estimator.provenance_)
     )
-    tensors = {f"module.{name}": tensor for name, tensor in estimator.module_.state_dict().items()}
-    return model_file.write(path, header, tensors)
+    return header, {f"{prefix}{name}": tensor for name, tensor in estimator.module_.state_dict().items()}
 
 
-def load_estimator(path: Path) -> Any:
-    """The estimator that `save_estimator` wrote; ModelFileError for whatever is wrong with the file."""
+def load_estimator(path: Path) -> tuple[Any, Attachment | None]:
+    """The estimator that `save_estimator` wrote, and what was attached to it; ModelFileError for whatever is wrong with
+    the file."""
     file = model_file.read(path)
-    header = file.header
+    try:
+        contents = _attached(file.header.state)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelFileError(f"{path}: what is attached to the model cannot be understood ({error!r})") from error
+    known = ("module.", _ARRAYS, *(f"models.{name}." for name in contents["models"])) if contents else ("module.",)
+    strange = sorted(name for name in file.shapes if not name.startswith(known))
+    if strange:
+        raise ModelFileError(f"{path}: the tensor {strange[0]!r} belongs to nothing in the file")
+    estimator = _unpacked(file, file.header, "module.")
+    if contents is None:
+        return estimator, None
+    models = {
+        name: _unpacked(file, model_file.ModelHeader(**claims), f"models.{name}.")
+        for name, claims in contents["models"].items()
+    }
+    arrays = {
+        name.removeprefix(_ARRAYS): tensor.numpy()
+        for name, tensor in (file.tensors().items() if any(n.startswith(_ARRAYS) for n in file.shapes) else ())
+        if name.startswith(_ARRAYS)
+    }
+    return estimator, Attachment(contents["name"], contents["parameters"], contents["state"], arrays, models)
+
+
+def _attached(state: dict[str, Any]) -> Any:
+    """The attachment's part of a file's state, or None; ValueError, KeyError or TypeError where it is none."""
+    contents = state.get("attachment")
+    if contents is None:
+        return None
+    types = {"name": str, "parameters": dict, "state": dict, "models": dict}
+    _require({key: type(value) for key, value in contents.items()} == types, "the parts of an attachment")
+    _require(len(contents["models"]) <= MAX_MODELS, "the number of models")
+    for name, claims in contents["models"].items():
+        _require(name.isidentifier(), "the name of a model")
+        types = dict.fromkeys(_MODEL_KEYS, dict) | {"class_name": str}
+        _require({key: type(value) for key, value in claims.items()} == types, "the parts of a model")
+    return contents
+
+
+def _unpacked(file: model_file.ModelFile, header: model_file.ModelHeader, prefix: str) -> Any:
+    """The estimator of a header, its tensors under ``prefix``."""
+    path = file.path
     try:
         cls: Any = registry.family(header.class_name)
     except KeyError as error:
@@ -136,7 +205,7 @@ def load_estimator(path: Path) -> Any:
         raise ModelFileError(f"{path}: the state of the model cannot be understood ({error!r})") from error
     estimator.provenance_ = header.provenance
     estimator.fitted_parameters_ = estimator.get_params(deep=False)
-    module = model_file.load_module(lambda: _untrained(estimator, n_classes), file).eval()
+    module = model_file.load_module(lambda: _untrained(estimator, n_classes), file, prefix).eval()
     if not all(bool(tensor.isfinite().all()) for tensor in module.state_dict().values()):
         raise ModelFileError(f"{path}: weights of the model are not finite")
     estimator.module_ = module
