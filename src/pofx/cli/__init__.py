@@ -27,6 +27,7 @@ COMMANDS = {
     "demo": ("pofx.cli.demo:demo", "Fit two models to handwritten digits and write pictures of what they learned."),
     "fit": ("pofx.cli.fit:fit", "Fit a model to a source of images and save it."),
     "score": ("pofx.cli.score:score", "Tell log p(x) of each image of a source."),
+    "outliers": ("pofx.cli.outliers:outliers", "Tell which images do not belong to a collection of ordinary ones."),
     "bounds": ("pofx.cli.bounds:bounds", "Tell tighter lower bounds on log p(x) of the images of a source."),
     "certify": ("pofx.cli.certify:certify", "Tell how tight such bounds are, on images made by the model."),
     "sample": ("pofx.cli.sample:sample", "Draw new images from a model."),

@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 
 
 def load_model(path: Path, *, device: str, verbose: bool) -> GenerativeModel:
-    """The model of a file, set to work on ``device`` and to tell its progress."""
+    """The model of a file (of an outlier detector's, its model), set to work on ``device`` and to tell its progress."""
     import pofx
 
-    return pofx.load(path).set_params(device=device, verbose=verbose)
+    loaded: Any = pofx.load(path)
+    # A detector has a model and is none.
+    model: GenerativeModel = getattr(loaded, "model_", loaded)
+    return model.set_params(device=device, verbose=verbose)
 
 
 def load_images(
@@ -33,12 +36,14 @@ def load_images(
     errors: Errors,
     verbose: bool,
     model: GenerativeModel | None = None,
+    shape: tuple[int, int, int] | None = None,
     levels: int | None = None,
 ) -> Collection:
     """The images of a source by the options of the command line.
 
     Args:
         model: the images must be like those that it was fitted to; a file that is not is a file that cannot be used.
+        shape: height, width and channels that image files must have, if not those of the model's images.
         levels: the number of levels that a model is going to be fitted with, if that is known.
 
     Raises:
@@ -47,7 +52,8 @@ def load_images(
     import pofx
     from pofx.engine.counting import CountedWork
 
-    shape, levels = (None, levels) if model is None else (model.spec_.shape_HWC, model.spec_.levels)
+    if model is not None:
+        shape, levels = model.spec_.shape_HWC if shape is None else shape, model.spec_.levels
     with CountedWork("Reading", "images", verbose) as count:
         collection = pofx.load_source(
             source, split=split, size=parse_size(size), shape=shape, levels=levels, errors=errors, progress=count

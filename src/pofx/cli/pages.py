@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from pofx.cli.show import displayed
 from pofx.files.colours import diverging, round_limit
-from pofx.files.pictures import sheet
+from pofx.files.pictures import sheet, to_display
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from pofx.base import GenerativeModel
+    from pofx.data.images import ImageFormat
 
 #: So many images, and so many completions of each, a page has at most: more would fill the memory, and no screen.
 MOST_SHOWN = 20
@@ -93,24 +94,67 @@ def surprise_page(
     Args:
         model: one that has a ``surprise_map``.
     """
-    surprise = model.surprise_map(images)
-    # Nats of a pixel: the sum over its colours.
-    pixels_NHW = model.image_format_.rows_to_NCHW(surprise.reshape(len(images), -1)).sum(axis=1)
-    limit = round_limit(pixels_NHW)
     kind = "exact" if model.density == "exact" else f"a {model.density}"
-    numbers = [f"log p {value:.1f}" for value in log_p]
-    explanation = (
-        "Surprise of a pixel: -log p of it less what the model expects of that, in nats. Red: less likely than "
-        f"expected; white: as expected; blue: likelier. The colours are deepest at {limit:g} nats and beyond."
-    )
-    return sheet(
-        np.concatenate([_in_colour(displayed(model, images)), diverging(pixels_NHW, limit)]),
-        n_columns=len(images),
-        row_labels=["image", "surprise"],
-        captions=[*numbers, *[""] * len(images)] if names is None else [*names, *numbers],
+    return surprise_sheet(
+        model.image_format_,
+        images,
+        model.surprise_map(images),
+        names=names,
+        numbers=[f"log p {value:.1f}" for value in log_p],
         title=title,
-        note=f"{explanation} log p(x) is {kind}.",
+        note=f"log p(x) is {kind}.",
     )
+
+
+def surprise_sheet(
+    image_format: ImageFormat,
+    images: NDArray[Any],
+    surprise: NDArray[np.float64] | None,
+    *,
+    numbers: Sequence[str],
+    title: str | None,
+    note: str | None,
+    names: Sequence[str] | None = None,
+    limit: float | None = None,
+) -> Image:
+    """Rows: the images, and where each is surprising; below them their names and what is said of each.
+
+    Args:
+        image_format: how ``images`` and ``surprise`` hold images.
+        surprise: nats of each sub-pixel; None where they are not known, the images then stand alone.
+        numbers: what is said of each image.
+        note: said after what the colours mean; None if nothing is said of either.
+        limit: nats where the colours are deepest; a round number that fits the maps if not given.
+    """
+    shown = [_in_colour(to_display(image_format.nearest_levels_NCHW(images), image_format.spec.levels))]
+    rows, colours = ["image"], ""
+    if surprise is not None:
+        pixels_NHW = of_pixels(image_format, surprise)
+        limit = round_limit(pixels_NHW) if limit is None else limit
+        shown.append(diverging(pixels_NHW, limit))
+        rows.append("surprise")
+        colours = (
+            "Surprise of a pixel: -log p of it less what the model expects of that, in nats. Red: less likely than "
+            f"expected; white: as expected; blue: likelier. The colours are deepest at {limit:g} nats and beyond. "
+        )
+    # Names, where there are any, stand under the images and numbers under the maps; there may be no maps.
+    captions = [list(numbers)] if names is None else [list(names), list(numbers)]
+    if len(captions) > len(shown):
+        captions = [[f"{name} {number}" for name, number in zip(*captions, strict=True)]]
+    captions += [[""] * len(images)] * (len(shown) - len(captions))
+    return sheet(
+        np.concatenate(shown),
+        n_columns=max(1, len(images)),
+        row_labels=rows if len(images) else None,
+        captions=[text for row in captions for text in row],
+        title=title,
+        note=None if note is None else colours + note,
+    )
+
+
+def of_pixels(image_format: ImageFormat, sub_pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Nats of each sub-pixel in the user's layout -> of each pixel (n, H, W): the sum over its colours."""
+    return image_format.rows_to_NCHW(sub_pixels.reshape(len(sub_pixels), -1)).sum(axis=1)
 
 
 def _in_colour(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
