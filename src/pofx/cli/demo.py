@@ -33,7 +33,8 @@ def demo(
 
     The images are scikit-learn's: 1,797 digits of 8 x 8 pixels in 17 shades of gray, of which one in five is set aside
     to measure with. A VAE learns a lower bound on log p(x), and features along which digits are changed; a PixelCNN
-    learns log p(x) itself, and completes images; a GAN only learns to draw.
+    learns log p(x) itself, and completes images; a GAN only learns to draw. An outlier detector around the VAE finds
+    images that do not belong, hidden among digits.
 
     Example: `pofx demo -o out/demo`
     """
@@ -43,6 +44,7 @@ def demo(
     import pofx
     from pofx.atomic import atomic_write
     from pofx.cli.demo_latents import latent_pages
+    from pofx.cli.demo_outliers import search
     from pofx.cli.demo_pictures import gan_pages, pixelcnn_pages, vae_pages
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_density_table, print_feature_table
@@ -72,9 +74,14 @@ def demo(
     console.print("\nDo the features of the VAE, learned without labels, tell the digits apart?\n")
     print_feature_table(console, feature_table(vae, train, train_labels, test, test_labels))
 
+    console.print("\nDoes the VAE tell what does not belong?\n")
+    looked_through = search(vae, test, seed)
+    console.print(looked_through.summary)
+    detector_path, mixed = looked_through.save(output)
+
     console.print("\nPictures:")
     pages = vae_pages(vae, test) | latent_pages(vae, train, train_labels, test, test_labels)
-    pages |= pixelcnn_pages(pixelcnn, test) | gan_pages(gan)
+    pages |= pixelcnn_pages(pixelcnn, test) | gan_pages(gan) | {"outliers": looked_through.page()}
     for name, page in pages.items():
         console.print(f"  {save_png(page, output / f'{name}.png')}", soft_wrap=True)
     console.print("Models:")
@@ -85,6 +92,8 @@ def demo(
     evaluate = shlex.join(["pofx", "evaluate", str(gan_path), source, "--held-out", source, "-o", "evaluated.png"])
     console.print(f"  {pixelcnn_path}  (try: {complete})", soft_wrap=True)
     console.print(f"  {gan_path}  (try: {evaluate})", soft_wrap=True)
+    outliers = shlex.join(["pofx", "outliers", str(detector_path), str(mixed), "-o", "report.csv"])
+    console.print(f"  {detector_path}  (try: {outliers})", soft_wrap=True)
     console.print(f"The digits, those of the fits and those set aside:\n  {source}", soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""``pofx info``: what a model file or a packed file holds."""
+"""``pofx info``: what a model file, a detector file or a packed file holds."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import Console
 
+    from pofx.applications.outliers import OutlierDetector
     from pofx.base import GenerativeModel
 
 #: Classes that are listed by name, at most.
@@ -21,14 +22,19 @@ LISTED_DIMENSIONS = 16
 
 
 def info(
-    file: Annotated[Path, Parameter(help="A model file that `pofx fit` wrote, or a .packed file of `pofx prepare`.")],
+    file: Annotated[
+        Path,
+        Parameter(
+            help="A model file of `pofx fit`, a detector file of `pofx outliers`, or a .packed file of `pofx prepare`."
+        ),
+    ],
     /,
     *,
     config: Annotated[
         bool, Parameter(help="Print the options of the fit as YAML, for `pofx fit --config`.", negative=())
     ] = False,
 ) -> None:
-    """Tell what a model file or a packed file holds and where it comes from.
+    """Tell what a model file, a detector file or a packed file holds and where it comes from.
 
     Example: `pofx info photos.pofx`
 
@@ -46,11 +52,29 @@ def info(
     if packed:
         _packed_info(console, file)
         return
-    fitted = pofx.load(file)
+    loaded = pofx.load(file)
+    fitted = getattr(loaded, "model_", loaded)  # a detector has a model and is none
     if config:
         print(config_of(fitted), end="")
     else:
-        _print_facts(console, _model_facts(fitted))
+        facts = {} if fitted is loaded else _detector_facts(loaded)
+        _print_facts(console, facts | _model_facts(fitted))
+
+
+def _detector_facts(detector: OutlierDetector) -> dict[str, object]:
+    from pofx.applications.outlier_file import to_attachment
+
+    rate = detector.report_rate()
+    facts: dict[str, object] = {
+        "outlier detector": f"score {detector.score}, false-alarm rate {100 * rate.nominal:.3g} %",
+        "false alarms": str(rate),
+    }
+    if hasattr(detector, "classes_"):
+        facts["calibrated within each class of"] = _listed([str(label) for label in detector.classes_])
+    if detector.tile is not None:
+        size = " x ".join(str(side) for side in to_attachment(detector).state["image_shape"])
+        facts["judges images of"] = f"{size}, by tiles of the size below"
+    return facts
 
 
 def _model_facts(fitted: GenerativeModel) -> dict[str, object]:

@@ -131,6 +131,15 @@ def images_to_judge(
     return collection, collection.named_labels if detector.calibration == "per_class" else None
 
 
+def lowest_p(detector: OutlierDetector) -> float:
+    """The lowest p-value that an image can get: 1 / (n_cal + 1), of the class with the most calibration images."""
+    import numpy as np
+
+    from pofx.applications.outlier_file import to_attachment
+
+    return 1 / (1 + int(np.bincount(to_attachment(detector).arrays["codes"]).max()))
+
+
 def _fitted_to_source(
     source: str | Path, options: DetectorOptions, reading: Reading, rate: dict[str, Any], device: str
 ) -> OutlierDetector:

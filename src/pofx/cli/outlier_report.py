@@ -1,9 +1,10 @@
-"""What ``pofx outliers`` writes: a table of all images, and a gallery of those that it flags."""
+"""What ``pofx outliers`` says and writes: a summary, a table of all images, and a gallery of those that it flags."""
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from pofx.files.pictures import save_png
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from pofx.applications.conformal import FalseAlarmRate
     from pofx.applications.outliers import Assessment, OutlierDetector
     from pofx.data.collection import Skipped
     from pofx.data.images import ImageFormat
@@ -57,6 +59,36 @@ def from_most_atypical(found: Assessment) -> NDArray[np.intp]:
     return np.lexsort((found.scores, found.p_values))
 
 
+def said_of(
+    rate: FalseAlarmRate, discovery_rate: float | None, *, n_flagged: int, n: int, lowest_p: float
+) -> list[str]:
+    """How many images are flagged, and how many of them chance explains.
+
+    Args:
+        lowest_p: the lowest p-value that there can be.
+    """
+    flagged = f"Flagged: {n_flagged:,} of {n:,} {'images' if n > 1 else 'image'}"
+    if discovery_rate is None:
+        said = str(rate)
+        return [
+            f"{flagged}, at a false-alarm rate of {100 * rate.nominal:.3g} %. If all were ordinary, chance alone would "
+            f"flag {n * rate.expected:.3g}.",
+            f"{said[0].upper()}{said[1:]}.",
+        ]
+    told = f"{flagged}, at a false discovery rate of {100 * discovery_rate:.3g} %"
+    if n_flagged:
+        told += f": on average at most {discovery_rate * n_flagged:.3g} of so many are ordinary"
+    # The k lowest p-values are flagged together if the k-th is at most k rate / n.
+    least = math.ceil(n * lowest_p / discovery_rate)
+    if least == 1:
+        return [f"{told}."]
+    found = f"fewer than {least:,} outliers among them cannot be found" if least <= n else "nothing can be found"
+    return [
+        f"{told}.",
+        f"With these calibration images no p-value is below {lowest_p:.2g}: {found} at this rate.",
+    ]
+
+
 @dataclass(frozen=True)
 class Gallery:
     """Pictures of images that were judged, each above a map of where it surprises the model, where that can be told.
@@ -72,9 +104,9 @@ class Gallery:
     names: Sequence[str]
     y: NDArray[Any] | None = None
 
-    def overview(self, *, title: str) -> Image:
+    def overview(self, *, title: str, n_images: int = MOST_ATYPICAL) -> Image:
         """The most atypical images beside one another, with their names and p-values."""
-        some = from_most_atypical(self.found)[:MOST_ATYPICAL]
+        some = from_most_atypical(self.found)[:n_images]
         return self._page(some, self._maps(some), title=title, note=NOTE)
 
     def save(self, folder: Path, *, n_flagged: int, title: str, verbose: bool) -> None:

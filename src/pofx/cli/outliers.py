@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter, validators
 
 from pofx.cli.options import A_SEED, Device, Errors, Size, Source, Split, Verbose, writable
-from pofx.cli.outlier_detector import Calibration, DetectorOptions, Reading, Score, images_to_judge, obtain, parse_tile
-
-if TYPE_CHECKING:
-    from pofx.applications.conformal import FalseAlarmRate
+from pofx.cli.outlier_detector import (
+    Calibration,
+    DetectorOptions,
+    Reading,
+    Score,
+    images_to_judge,
+    lowest_p,
+    obtain,
+    parse_tile,
+)
 
 #: How many of the most atypical images are named.
 NAMED = 5
@@ -118,7 +123,7 @@ def outliers(
     from pofx.applications.conformal import false_alarm_rate as rate_of
     from pofx.atomic import atomic_write
     from pofx.cli.latents import warnings_in_words
-    from pofx.cli.outlier_report import Gallery, check_folder, csv_of, from_most_atypical
+    from pofx.cli.outlier_report import Gallery, check_folder, csv_of, from_most_atypical, said_of
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_left_out
     from pofx.data.collection import printable
@@ -157,7 +162,7 @@ def outliers(
         )
 
     console = OutputConsole()
-    for line in said_of(rate, false_discovery_rate, n_flagged=n_flagged, n=len(flagged)):
+    for line in said_of(rate, false_discovery_rate, n_flagged=n_flagged, n=len(flagged), lowest_p=lowest_p(detector)):
         console.print(line)
     if split != "test" and str(source) in (str(model_or_source), str(ordinary)):
         console.print(OWN_IMAGES)
@@ -171,27 +176,3 @@ def outliers(
     if gallery is not None:
         pictures = f"{n_flagged + 1:,} {'pictures' if n_flagged else 'picture'}"
         console.print(f"Written: {gallery} ({pictures})", soft_wrap=True)
-
-
-def said_of(rate: FalseAlarmRate, discovery_rate: float | None, *, n_flagged: int, n: int) -> list[str]:
-    """How many images are flagged, and how many of them chance explains."""
-    flagged = f"Flagged: {n_flagged:,} of {n:,} {'images' if n > 1 else 'image'}"
-    if discovery_rate is None:
-        said = str(rate)
-        return [
-            f"{flagged}, at a false-alarm rate of {100 * rate.nominal:.3g} %. If all were ordinary, chance alone would "
-            f"flag {n * rate.expected:.3g}.",
-            f"{said[0].upper()}{said[1:]}.",
-        ]
-    told = [
-        f"{flagged}, at a false discovery rate of {100 * discovery_rate:.3g} %: on average at most "
-        f"{discovery_rate * n_flagged:.3g} of so many are ordinary."
-    ]
-    # The k lowest p-values are flagged together if the k-th is at most k rate / n, and none is below 1 / (n_cal + 1).
-    least = math.ceil(n / (discovery_rate * (rate.n_calibration + 1)))
-    if least > 1:
-        told.append(
-            f"With {rate.n_calibration:,} calibration images no p-value is below {1 / (rate.n_calibration + 1):.2g}: "
-            f"fewer than {least:,} outliers among {n:,} images cannot be found at this rate."
-        )
-    return told
