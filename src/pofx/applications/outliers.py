@@ -195,7 +195,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         sizes = Sizes(self.reference_fraction, self.calibration_fraction, trains=trains, refers=refers)
         if self.reference_fraction + self.calibration_fraction >= 1 and trains and self.n_folds is None:
             raise ValueError("reference_fraction and calibration_fraction leave no images to fit the model to")
-        if not trains:
+        if not trains and tiling is None:
             self._refuse_known_images(images, labels)
         told_apart = codes if self._per_class else None
         if self.n_folds is None:
@@ -413,7 +413,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     @classmethod
     def from_attachment(cls, model: Any, attachment: Attachment) -> Self:
         """The detector that was saved with ``model``; ValueError, KeyError or TypeError for what is none."""
-        detector = cls(**attachment.parameters)
+        pairs = {name: tuple(value) for name, value in attachment.parameters.items() if isinstance(value, list)}
+        detector = cls(**{**attachment.parameters, **pairs})
         detector._validate_params()
         return restored(detector, model, attachment)
 

@@ -12,6 +12,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 from sklearn.covariance import LedoitWolf
 
 Floats = NDArray[np.float64]
@@ -72,9 +73,11 @@ class TypicalLaw:
         """log N(t; mean, S) of each image, (n,), nats in the scale of standardised statistics."""
         z = ((_finite(statistics) - self.centre) / self.scale).clip(-FARTHEST, FARTHEST) - self.mean
         factor = np.linalg.cholesky(self.covariance)
-        white = np.linalg.solve(factor, z.T)
+        inverse = solve_triangular(factor, np.eye(len(factor)), lower=True)
+        # No matrix product: the last bits of one depend on how many images it is made of.
+        white = np.einsum("jk,nk->nj", inverse, z)
         log_volume = np.log(np.diag(factor)).sum() + 0.5 * len(self.mean) * np.log(2 * np.pi)
-        return np.asarray(-0.5 * (white**2).sum(axis=0) - log_volume)
+        return np.asarray(-0.5 * np.einsum("nj,nj->n", white, white) - log_volume)
 
 
 def _finite(statistics: Floats) -> Floats:
