@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pofx.distributions.numerics import from_double, in_double
 from pofx.engine.ascent import Objective
+from pofx.families.adversarial import typicality
 from pofx.families.adversarial.encoder import log_joint
 from pofx.families.adversarial.module import GANModule
 from pofx.latent_space import LatentSpace
@@ -86,6 +87,46 @@ class EncodedImages(ClassNamePrefixFeaturesOutMixin, TransformerMixin, LatentSpa
 
         (images,) = self._map(reader, again)
         return self._expected_images(images)
+
+    def typicality_statistics(
+        self, X: ArrayLike, y: ArrayLike | None = None
+    ) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+        """Statistics (n, k) that tell typical images from others, and their k names.
+
+        The logit and the features of the discriminator and, with an encoder, the error of G(E(x)), how it is spread
+        over the sub-pixels, and the norm of E(x); see `pofx.families.adversarial.typicality`. Neither is a probability.
+        """
+        reader = self._checked_reader(X, y)
+        module = self.module_
+
+        def statistics(x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
+            u_NCHW = module.scaled(x_NCHW)
+            prior = from_double(torch.from_numpy(self.class_prior_), u_NCHW.device) if self._is_conditional else None
+            seen = typicality.discriminator_statistics(module, u_NCHW, codes, prior)
+            if module.encoder is None:
+                return seen
+            return torch.cat([seen, typicality.residual_statistics(module, u_NCHW, codes)], dim=1)
+
+        (values,) = self._map(reader, statistics)
+        features = (typicality.FEATURE_NAME.format(i) for i in range(module.discriminator.n_pooled))
+        of_residual = () if module.encoder is None else typicality.RESIDUAL_NAMES
+        return values, (typicality.LOGIT_NAME, *features, *of_residual)
+
+    @available_if(_has_encoder)
+    def surprise_map(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.float64]:
+        """((G(E(x)) - x)_i^2 / s^2 - 1) / 2 of each sub-pixel, in the layout of the training images.
+
+        s^2 is the mean of that square over held-out images (`error_variance_`): positive where the generator misses the
+        image by more than it usually does. It would be the surprise under N(G(E(x)), s^2), in nats; a GAN has no p(x).
+        """
+        reader = self._checked_reader(X, y)
+
+        def surprise(x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
+            residual_NCHW = typicality.squared_residual(self.module_, self.module_.scaled(x_NCHW), codes)
+            return 0.5 * (residual_NCHW / self.error_variance_ - 1)
+
+        (values,) = self._map(reader, surprise)
+        return self.image_format_.layout(values)
 
     # ---- helpers ----------------------------------------------------------------------------------------------------
 
