@@ -4,6 +4,7 @@ import contextlib
 import io
 import shlex
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -12,7 +13,7 @@ from pofx.cli import main
 from pofx.cli.demo_pictures import pixelcnn_pages, vae_pages
 
 PICTURES = ("samples", "reconstructions", "likely", "pixelcnn_samples", "completions", "surprise")
-PICTURES += ("interpolations", "latents", "edited", "gan_samples")
+PICTURES += ("interpolations", "latents", "edited", "gan_samples", "outliers")
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +36,9 @@ def test_it_leaves_its_results(demo):
         assert text in out
     rows = {line.split("│")[1].strip(): line for line in out.splitlines() if line.startswith("│")}
     assert "exact" in rows["PixelCNN"] and "lower bound" in rows["VAE"]
-    models = {"digits.pofx", "pixelcnn.pofx", "gan.pofx"}
-    assert {path.name for path in folder.iterdir()} == models | {"digits.npz"} | {f"{name}.png" for name in PICTURES}
+    models = {"digits.pofx", "pixelcnn.pofx", "gan.pofx", "detector.pofx"}
+    arrays = {"digits.npz", "mixed.npz"}
+    assert {path.name for path in folder.iterdir()} == models | arrays | {f"{name}.png" for name in PICTURES}
     for name in PICTURES:
         assert f"  {folder / name}.png\n" in out
         with Image.open(folder / f"{name}.png") as picture:
@@ -47,7 +49,7 @@ def test_it_leaves_its_results(demo):
 def test_what_it_tells_to_try_can_be_done(demo, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     hints = [line.split("(try: pofx ")[1].rstrip(")") for line in demo[1].splitlines() if "(try" in line]
-    assert [shlex.split(hint)[0] for hint in hints] == ["info", "complete", "evaluate"]
+    assert [shlex.split(hint)[0] for hint in hints] == ["info", "complete", "evaluate", "outliers"]
     for hint in hints:
         assert main(shlex.split(hint)) == 0
 
@@ -59,6 +61,36 @@ def test_the_gan_is_told_apart_from_the_digits_set_aside(demo, tmp_path, monkeyp
     assert main(shlex.split(hint)) == 0
     out = capsys.readouterr().out
     assert "360 images drawn from gan.pofx beside images of " in out and "Nearest training images" in out
+
+
+def test_what_was_hidden_among_the_digits_is_found(demo):
+    """Also by a model that is hardly trained."""
+    folder, out = demo
+    detector, mixed = pofx.load(folder / "detector.pofx"), pofx.load_source(folder / "mixed.npz")
+    flagged, foreign = detector.predict(mixed.images) == -1, mixed.labels != "digit"
+    assert set(mixed.labels[foreign]) == {"inverted", "noise", "turned", "scrambled"}
+    assert foreign.sum() == 12 and (~foreign).sum() == 100
+    assert flagged[foreign].mean() > 0.5 > flagged[~foreign].mean()
+    assert (
+        f"Hidden among 100 digits were 12 images that are none: {flagged[foreign].sum()} of them are flagged, and "
+        f"{flagged[~foreign].sum()} of the digits. Of ordinary images " in out
+    )
+
+
+def test_what_is_hidden_is_made_of_digits():
+    from pofx.cli.demo_outliers import HIDDEN, hidden
+
+    digits = pofx.load_source("digits").images[:50]
+    kinds = hidden(digits, 17, np.random.default_rng(0))
+    known = {image.tobytes() for image in digits}
+    for images in kinds.values():
+        assert images.shape == (HIDDEN, 8, 8) and images.dtype == digits.dtype
+        assert images.min() >= 0 and images.max() <= 16
+        assert not known & {image.tobytes() for image in images}
+    back = [16 - kinds["inverted"], np.rot90(kinds["turned"], k=-1, axes=(1, 2))]
+    assert all(np.ascontiguousarray(image).tobytes() in known for images in back for image in images)
+    pixels = {tuple(np.sort(image.ravel())) for image in digits}
+    assert all(tuple(np.sort(image.ravel())) in pixels for image in kinds["scrambled"])
 
 
 def test_the_seed_steers_what_is_drawn(demo):

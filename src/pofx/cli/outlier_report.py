@@ -60,20 +60,29 @@ def from_most_atypical(found: Assessment) -> NDArray[np.intp]:
 
 
 def said_of(
-    rate: FalseAlarmRate, discovery_rate: float | None, *, n_flagged: int, n: int, lowest_p: float
+    rate: FalseAlarmRate,
+    discovery_rate: float | None,
+    *,
+    n_flagged: int,
+    n: int,
+    lowest_p: float,
+    per_class: bool,
 ) -> list[str]:
     """How many images are flagged, and how many of them chance explains.
 
     Args:
+        rate: of several classes that of the one with the fewest calibration images.
         lowest_p: the lowest p-value that there can be.
     """
     flagged = f"Flagged: {n_flagged:,} of {n:,} {'images' if n > 1 else 'image'}"
     if discovery_rate is None:
+        by_chance = n * (rate.nominal if per_class else rate.expected)
         said = str(rate)
+        where = "In the class with the fewest calibration images, " if per_class else ""
         return [
-            f"{flagged}, at a false-alarm rate of {100 * rate.nominal:.3g} %. If all were ordinary, chance alone would "
-            f"flag {n * rate.expected:.3g}.",
-            f"{said[0].upper()}{said[1:]}.",
+            f"{flagged}, at a false-alarm rate of {100 * rate.nominal:.3g} %. If all were ordinary, about "
+            f"{by_chance:.3g} would be flagged by chance.",
+            f"{where}{said if where else said[0].upper() + said[1:]}.",
         ]
     told = f"{flagged}, at a false discovery rate of {100 * discovery_rate:.3g} %"
     if n_flagged:

@@ -72,7 +72,7 @@ def outliers(
     ] = None,
     model: Annotated[
         str | None,
-        Parameter(help="The family of the model that is fitted: vae (if not given), pixelcnn or pixelrnn."),
+        Parameter(help="The family of the model that is fitted: vae (if not given), pixelcnn, pixelrnn or gan."),
     ] = None,
     max_minutes: Annotated[
         float | None, Parameter(validator=validators.Number(gt=0), help="Minutes that a fit may take.")
@@ -162,7 +162,14 @@ def outliers(
         )
 
     console = OutputConsole()
-    for line in said_of(rate, false_discovery_rate, n_flagged=n_flagged, n=len(flagged), lowest_p=lowest_p(detector)):
+    for line in said_of(
+        rate,
+        false_discovery_rate,
+        n_flagged=n_flagged,
+        n=len(flagged),
+        lowest_p=lowest_p(detector),
+        per_class=detector.calibration == "per_class",
+    ):
         console.print(line)
     if split != "test" and str(source) in (str(model_or_source), str(ordinary)):
         console.print(OWN_IMAGES)
