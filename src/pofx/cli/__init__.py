@@ -24,7 +24,7 @@ error came from.
 
 #: Name -> (function to import, help). The order is that of the help page.
 COMMANDS = {
-    "demo": ("pofx.cli.demo:demo", "Fit two models to handwritten digits and write pictures of what they learned."),
+    "demo": ("pofx.cli.demo:demo", "Fit three models to handwritten digits and write pictures of what they learned."),
     "fit": ("pofx.cli.fit:fit", "Fit a model to a source of images and save it."),
     "score": ("pofx.cli.score:score", "Tell log p(x) of each image of a source."),
     "outliers": ("pofx.cli.outliers:outliers", "Tell which images do not belong to a collection of ordinary ones."),
