@@ -29,6 +29,7 @@ from pofx.data.collection import printable
 from pofx.data.images import ImageFormat, ImageSpec
 from pofx.data.reader import ImageReader
 from pofx.engine.devices import full_float32, resolve_device
+from pofx.engine.interrupt import InterruptFlag
 from pofx.engine.loop import TrainingResult, train
 from pofx.engine.options import TrainingOptions
 from pofx.engine.phase import HeldOutScore, Phase
@@ -184,7 +185,9 @@ class GenerativeModel(FittedNetwork, ABC):
         self.n_steps_, self.n_epochs_, self.stopped_by_ = result.n_steps, result.n_epochs, result.stopped_by
         self.held_out_score_ = result.best_score
         self.provenance_ = provenance_of(self, fingerprint, len(rows), resolve_device(self.device, dtype), result)
-        self._after_fit(training, held_out)
+        # The training is done: a Ctrl-C now waits for the seconds that this takes, a second one does not.
+        with InterruptFlag():
+            self._after_fit(training, held_out)
         return self
 
     def _train(

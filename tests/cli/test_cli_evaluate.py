@@ -65,6 +65,32 @@ def test_a_source_that_the_model_was_not_fitted_to_is_new(pixelcnn_path, tmp_pat
     assert (tmp_path / "p.png").exists()
 
 
+def test_one_file_by_two_names_is_one(model_path, tmp_path, capsys):
+    images = pofx.load_source("digits").images
+    path, link = tmp_path / "both.npz", tmp_path / "again.npz"
+    np.savez(path, x_train=images[:900], x_test=images[900:1000])
+    link.symlink_to(path)
+    assert main(["evaluate", str(model_path), str(path), "--held-out", str(link), "-n", "40", "--no-verbose"]) == 0
+    # 100 test images and not the 900 training images again.
+    assert "of 100 held-out images" in capsys.readouterr().out
+
+
+def test_held_out_images_that_are_those_of_the_source_are_refused(model_path, tmp_path, capsys):
+    for name in ("one.npy", "two.npy"):
+        np.save(tmp_path / name, pofx.load_source("digits").images[:90])
+    command = ["evaluate", str(model_path), str(tmp_path / "one.npy"), "--held-out", str(tmp_path / "two.npy")]
+    assert main([*command, "-n", "40"]) == 1
+    assert "nothing is held out" in capsys.readouterr().err
+
+
+def test_what_would_take_too_much_memory_is_left_out_and_told(model_path, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("pofx.cli.evaluate.MOST_BYTES", 8 * 64 * 100)
+    assert main(["evaluate", str(model_path), "digits", "-n", "40", "--no-verbose"]) == 0
+    out = capsys.readouterr().out
+    assert "Compared with 100 of 1,617 training and 100 of 180 held-out images, at random" in " ".join(out.split())
+    assert "of 100 held-out images" in out
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

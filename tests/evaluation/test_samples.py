@@ -97,6 +97,29 @@ def test_few_images_for_many_features_are_told(digits):
     assert "Beware: 30 entries for 64 features" in table.note
 
 
+@pytest.mark.parametrize(
+    ("labels", "said"), [(np.zeros(100), "all images have one label"), (np.arange(100), "has a single image among")]
+)
+def test_labels_that_no_classifier_can_learn_are_told_and_not_passed_over(labels, said, digits):
+    images = digits[0]
+    table = sample_table({"same": images[200:240]}, images[:100], images[1200:1230], train_labels=labels)
+    assert said in table.note and "a plain autoencoder" in table.extractor.name
+    assert all(row.modes is None for row in table.rows)
+
+
+def test_every_measure_is_counted(digits):
+    seen = []
+    images = digits[0]
+    sample_table(
+        {"same": images[200:240]},
+        images[:60],
+        images[1200:1230],
+        extractor=pixels(),
+        progress=lambda *a: seen.append(a),
+    )
+    assert seen == [(done, 10) for done in range(1, 11)]
+
+
 def test_features_of_a_model_are_those_of_its_images(vae, digits):
     images = digits[0][:50]
     assert np.array_equal(of_model(vae, "latents")(images), vae.transform(images))

@@ -25,7 +25,9 @@ def test_a_module_gets_batches_of_scaled_images_with_channels_first():
             return x.amax(dim=(2, 3))
 
     images = np.random.default_rng(0).integers(0, 256, size=(600, 3, 2, 3), dtype=np.uint8)
-    features = of_module(Seen(), "maxima")(images)
+    module = torch.nn.Sequential(Seen(), torch.nn.Dropout().eval())
+    features = of_module(module, "maxima")(images)
+    assert module.training and module[0].training and not module[1].training  # as they were
     assert features.dtype == np.float64
     assert features == pytest.approx(images.max(axis=(1, 2)) / 255, abs=1e-7)
     assert of_module(Seen(), "maxima", scale=1)(images[..., 0]) == pytest.approx(images[..., :1].max(axis=(1, 2)))

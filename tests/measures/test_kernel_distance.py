@@ -68,9 +68,11 @@ def test_against_torchmetrics():
 
 def test_blocks_that_cannot_be_are_refused():
     x = RNG.normal(size=(5, 2))
-    for n_blocks in (0, 3, -1):
-        with pytest.raises(ValueError, match=f"n_blocks={n_blocks} "):
+    for n_blocks in (0, -1, 2.0, True):
+        with pytest.raises(ValueError, match=f"n_blocks must be a whole number of at least 1, not {n_blocks}"):
             kernel_distance(x, x, n_blocks=n_blocks)
+    with pytest.raises(ValueError, match="n_blocks=3 blocks cannot be made of 5 rows"):
+        kernel_distance(x, x, n_blocks=3)
     assert kernel_distance(x, x[:4]).n_blocks == 2
 
 

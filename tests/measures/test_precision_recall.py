@@ -79,7 +79,15 @@ def test_a_copy_is_at_distance_zero():
     assert not distances.any() and indices.tolist() == list(range(50))[::-1]
 
 
-@pytest.mark.parametrize(("k", "n", "said"), [(0, 9, "k must be at least 1"), (3, 3, "at least 4 rows")])
+@pytest.mark.parametrize(
+    ("k", "n", "said"),
+    [
+        (0, 9, "k must be a whole number of at least 1, not 0"),
+        (2.0, 9, "k must be a whole number of at least 1, not 2.0"),
+        (True, 9, "k must be a whole number of at least 1, not True"),
+        (3, 3, "at least 4 rows"),
+    ],
+)
 def test_what_makes_no_sense_is_refused(k, n, said):
     with pytest.raises(ValueError, match=said):
         precision_recall(np.zeros((n, 2)), np.zeros((n, 2)), k=k)

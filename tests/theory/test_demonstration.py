@@ -98,13 +98,15 @@ def test_in_two_dimensions():
         {"fixed_steps": -1},
         {"game_steps": -1},
         {"n_records": 1},
+        {"fixed_steps": 1.5},
+        {"n_records": True},
         {"scale": 0.0},
         {"objective": "relativistic"},
         {"device": "abacus"},
     ],
 )
 def test_errors(change):
-    with pytest.raises(ValueError, match=r"steps|scale|objective|abacus"):
+    with pytest.raises(ValueError, match=r"steps|records|scale|objective|abacus"):
         play_on_a_line(**({"fixed_steps": 1, "game_steps": 1} | change))
 
 

@@ -41,8 +41,9 @@ COPY_COLUMNS = (
 )  # fmt: skip
 #: What the images are called that are neither those of the fit nor held out by anybody.
 NEW = "half of the images of a source that it was not fitted to"
-#: Training images that samples are compared with, at most.
-MOST_TRAINING = 100_000
+#: Training and held-out images that samples are compared with take so many bytes, at most, each; as float64 numbers,
+#: which the measures need of the held-out ones.
+MOST_BYTES = 2**29
 
 
 def evaluate(
@@ -96,10 +97,13 @@ def evaluate(
 
     Example: `pofx evaluate gan.pofx train.npz --held-out test.npz --csv gan.csv`
     """
+    import numpy as np
+
     from pofx.atomic import atomic_write
     from pofx.cli.loading import load_images, load_model
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_left_out
+    from pofx.engine.counting import CountedWork
     from pofx.engine.devices import resolve_device
     from pofx.evaluation.memorisation import memorisation, memorisation_page
     from pofx.evaluation.samples import sample_table
@@ -114,27 +118,31 @@ def evaluate(
     collection = load_images(source, split=split, **options)
     other = None
     if held_out is not None:
-        other = load_images(held_out, split="test" if str(held_out) == str(source) else None, **options)
-    training, test, what = _parts(fitted, collection, other)
-    training = training[:MOST_TRAINING]
+        other = load_images(held_out, split="test" if _same(held_out, source) else None, **options)
+    training, real, unseen, what = _parts(fitted, collection, other)
+    most = max(2, MOST_BYTES // (8 * fitted.spec_.n_dims))
+    told = _told(len(training), len(unseen), most)
+    training, test = training[:most], real[np.sort(unseen[:most])]
     seen = collection.images[training]
     labels = collection.named_labels
     seed = 0 if seed is None else seed
     n = min(n, len(test), len(training) if features is not None else len(training) // 2)
     drawn = fitted.sample(max(n, 2), random_state=seed)
     kind = str(resolve_device(device))
-    found = sample_table(
-        {model.name: drawn},
-        seen,
-        test,
-        train_labels=None if labels is None else labels[training],
-        extractor=features,
-        n_images=n,
-        random_state=seed,
-        device=kind,
-        shape=fitted.spec_.shape_HWC,
-        title=f"{n:,} images drawn from {model.name} beside {what}",
-    )
+    with CountedWork("Comparing", "measures", verbose) as count:
+        found = sample_table(
+            {model.name: drawn},
+            seen,
+            test,
+            train_labels=None if labels is None else labels[training],
+            extractor=features,
+            n_images=n,
+            random_state=seed,
+            device=kind,
+            shape=fitted.spec_.shape_HWC,
+            title=f"{n:,} images drawn from {model.name} beside {what}",
+            progress=count,
+        )
     copies = None
     if what is not NEW:
         copies = memorisation(drawn, seen, test, model=fitted, extractor=found.extractor, random_state=seed)
@@ -160,6 +168,8 @@ def evaluate(
     if copies is not None:
         console.print("Nearest training images:")
         console.print(str(copies))
+    if told:
+        console.print(told)
     print_left_out(console, collection.skipped, collection.conversions)
     if other is not None:
         print_left_out(console, other.skipped, other.conversions)
@@ -186,31 +196,51 @@ def _features(path: Path, fitted: GenerativeModel, device: str, verbose: bool) -
     )
 
 
+def _same(first: str | Path, second: str | Path) -> bool:
+    """Whether two sources are one, also where a file or folder is named in two ways."""
+    one, other = Path(first), Path(second)
+    return str(first) == str(second) or (one.exists() and other.exists() and one.samefile(other))
+
+
+def _told(n_training: int, n_test: int, most: int) -> str:
+    """What is said of images that were left out for want of memory."""
+    left = [f"{most:,} of {n:,} {what}" for n, what in ((n_training, "training"), (n_test, "held-out")) if n > most]
+    return f"Compared with {' and '.join(left)} images, at random: more would take too much memory." if left else ""
+
+
 def _parts(
     fitted: GenerativeModel, collection: Collection, other: Collection | None
-) -> tuple[NDArray[np.int64], NDArray[Any], str]:
-    """Which images of the collection stand for training, the held-out images, and what those are."""
+) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.int64], str]:
+    """Which images of the collection stand for training, images and which of them are held out, and what those are;
+    either in random order."""
     import numpy as np
-
-    from pofx.saving import data_fingerprint
 
     images = collection.images
     # At random: collections are often sorted by class.
     order = np.random.default_rng(0).permutation(len(images))
     if other is not None:
-        return order, other.images, f"images of {other.origin}"
+        held_out = other.images
+        if held_out.shape == images.shape and _fingerprint(held_out) == _fingerprint(images):
+            raise ValueError(f"--held-out names the very images of SOURCE ({other.origin}): nothing is held out")
+        return order, held_out, np.random.default_rng(0).permutation(len(held_out)), f"images of {other.origin}"
     labels = collection.named_labels
     codes = None
     if hasattr(fitted, "classes_") and labels is not None:
         codes = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    fingerprint = data_fingerprint(images.reshape(len(images), -1), codes)
-    if fingerprint != fitted.provenance_["data_fingerprint"]:
+    if _fingerprint(images, codes) != fitted.provenance_.get("data_fingerprint"):
         half = len(images) // 2
-        return order[:half], images[np.sort(order[half:])], NEW
+        return order[:half], images, order[half:], NEW
     if len(fitted.held_out_indices_) == 0:
         raise ValueError("the fit held no images out: name others that the model never saw with --held-out")
-    training = order[~np.isin(order, fitted.held_out_indices_)]
-    return training, images[fitted.held_out_indices_], "images held out of the fit (the best epoch was chosen on them)"
+    is_held_out = np.isin(order, fitted.held_out_indices_)
+    what = "images held out of the fit (the best epoch was chosen on them)"
+    return order[~is_held_out], images, order[is_held_out], what
+
+
+def _fingerprint(images: NDArray[Any], codes: NDArray[np.int64] | None = None) -> str:
+    from pofx.saving import data_fingerprint
+
+    return data_fingerprint(images.reshape(len(images), -1), codes)
 
 
 def _print_table(console: Console, found: SampleTable) -> None:

@@ -6,12 +6,13 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pofx.base import GenerativeModel
+from pofx.data.collection import Progress
 from pofx.data.levels import UnitLevels
 from pofx.evaluation.autoencoder import PlainAutoencoder
 from pofx.measures.alike import alike
@@ -23,6 +24,7 @@ from pofx.measures.mode_coverage import ModeCoverage, mode_coverage
 from pofx.measures.precision_recall import PrecisionRecall, precision_recall
 from pofx.measures.two_sample import LEAST, TwoSampleTest, classifier_two_sample_test
 
+M = TypeVar("M")
 #: Images that features are learned from, at most.
 EXTRACTOR_IMAGES = 20_000
 #: What the row of real images is called.
@@ -126,6 +128,7 @@ def sample_table(
     device: str = "cpu",
     shape: tuple[int, int, int] | None = None,
     title: str = "Drawn images beside held-out real ones",
+    progress: Progress | None = None,
 ) -> SampleTable:
     """Measure what models draw against held-out images, and training images against them as the floor.
 
@@ -145,6 +148,7 @@ def sample_table(
         device: of the classifiers.
         shape: height, width and channels of images that come as rows (n, d); read off the models, if there are any.
         title: heads the table.
+        progress: called with the measures done and their number.
 
     Raises:
         ValueError: fewer than 16 images a set, or images that are not of one shape and scale.
@@ -162,7 +166,7 @@ def sample_table(
     order = rng.permutation(len(train))
     held_out = as_images(held_out[_sorted(rng.permutation(len(held_out))[:n])], shape)
     rest = _sorted(order[n : n + EXTRACTOR_IMAGES])
-    labels = None if train_labels is None else _usable(np.asarray(train_labels)[rest])
+    labels, told = (None, []) if train_labels is None else _usable(np.asarray(train_labels)[rest])
     classifier: SmallClassifier | None = None
     if labels is not None:
         learned, classifier = of_classifier(
@@ -172,9 +176,18 @@ def sample_table(
     if extractor is None:
         extractor = _unlabelled(alike(held_out, as_images(train[rest], shape))[1], random_state)
 
+    done, measures = 0, 5 * (len(models) + 1)
+
+    def measured(value: M) -> M:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, measures)
+        return value
+
     def row(name: str, images: NDArray[Any]) -> SampleRow:
         real, drawn = alike(held_out, as_images(images, shape))
-        features = extractor(real), extractor(drawn)
+        features = measured((extractor(real), extractor(drawn)))
         modes = None
         if classifier is not None and labels is not None:
             codes = np.searchsorted(classifier.classes_, classifier.predict(drawn))
@@ -182,10 +195,10 @@ def sample_table(
             modes = mode_coverage(codes, len(frequencies), reference=frequencies)
         return SampleRow(
             name,
-            frechet_distance(*features, extractor=extractor.name),
-            kernel_distance(*features, extractor=extractor.name, random_state=random_state),
-            precision_recall(*features, extractor=extractor.name),
-            classifier_two_sample_test(real, drawn, random_state=random_state, device=device),
+            measured(frechet_distance(*features, extractor=extractor.name)),
+            measured(kernel_distance(*features, extractor=extractor.name, random_state=random_state)),
+            measured(precision_recall(*features, extractor=extractor.name)),
+            measured(classifier_two_sample_test(real, drawn, random_state=random_state, device=device)),
             modes,
         )
 
@@ -194,9 +207,9 @@ def sample_table(
         warnings.simplefilter("always", SmallSampleWarning)
         rows = [row(name, images) for name, images in sets.items()]
         rows.append(row(FLOOR, train[_sorted(order[:n])]))
-    told = {str(one.message): None for one in caught if issubclass(one.category, SmallSampleWarning)}
+    told += {str(one.message): None for one in caught if issubclass(one.category, SmallSampleWarning)}
     _pass_on([one for one in caught if not issubclass(one.category, SmallSampleWarning)])
-    return SampleTable(title, tuple(rows), extractor, n, _note(extractor.name, n, rows, list(told)))
+    return SampleTable(title, tuple(rows), extractor, n, _note(extractor.name, n, rows, told))
 
 
 def of_model(model: GenerativeModel, name: str) -> Extractor:
@@ -243,10 +256,18 @@ def _drawn(name: str, model: Any, n: int, random_state: int) -> NDArray[Any]:
     return images[_sorted(np.random.default_rng([random_state, 4]).permutation(len(images))[:n])]
 
 
-def _usable(labels: NDArray[Any]) -> NDArray[Any] | None:
-    """The labels, if a classifier can be trained on them and its classes counted among some thousand images."""
-    counts = np.unique(labels, return_counts=True)[1]
-    return labels if len(counts) >= 2 and counts.min() >= 2 else None
+def _usable(labels: NDArray[Any]) -> tuple[NDArray[Any] | None, list[str]]:
+    """The labels, if a classifier can be trained on them and its classes counted among some thousand images; if not,
+    why."""
+    classes, counts = np.unique(labels, return_counts=True)
+    if len(classes) < 2:
+        return None, ["all images have one label, so that there is no classifier of the labels and no class is counted"]
+    if counts.min() < 2:
+        return None, [
+            f"the class {classes[counts.argmin()]} has a single image among the {len(labels):,} that features are "
+            "learned from, so that there is no classifier of the labels and no class is counted"
+        ]
+    return labels, []
 
 
 def _unlabelled(images: NDArray[Any], random_state: int) -> Extractor:

@@ -68,6 +68,13 @@ def checked_features(real: ArrayLike, generated: ArrayLike, least: int) -> tuple
     return first, second
 
 
+def checked_count(value: object, name: str, least: int) -> int:
+    """A whole number of at least ``least``; ValueError for anything else, also for 2.0 and True."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
+    return int(value)
+
+
 def _checked(values: ArrayLike, name: str) -> NDArray[Any]:
     array = np.asarray(values)
     if array.dtype.kind == "b":

@@ -7,7 +7,8 @@ its published weights (`published_inception`) and is refused for any other.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,20 +93,19 @@ def published_inception(
 def of_module(module: nn.Module, name: str, *, scale: float = 255.0) -> Extractor:
     """The output of a torch module.
 
-    The module is put into evaluation mode and gets float32 batches (n, C, H, W) of the images divided by ``scale``, on
-    the device of its first parameter. Vectors stay (n, d).
+    While it works the module is in evaluation mode, and then again in its own. It gets float32 batches (n, C, H, W) of
+    the images divided by ``scale``, on the device of its first parameter. Vectors stay (n, d).
 
     Args:
         module: any network that gives a row of features an image.
         name: what results say.
         scale: 255 makes bytes 0..1; 1 leaves the values as they are.
     """
-    module.eval()
 
     def features(images: NDArray[Any]) -> NDArray[np.float64]:
         device = next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
         parts = []
-        with torch.inference_mode():
+        with torch.inference_mode(), evaluating(module):
             for start in range(0, len(images), CHUNK):
                 x = torch.from_numpy(np.asarray(images[start : start + CHUNK], dtype=np.float32) / np.float32(scale))
                 if x.ndim > 2:
@@ -114,6 +114,18 @@ def of_module(module: nn.Module, name: str, *, scale: float = 255.0) -> Extracto
         return np.concatenate(parts)
 
     return Extractor(name, features)
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode within the context; afterwards every part of the module is in the mode that it was in."""
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
 
 
 def of_classifier(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pofx.measures.alike import Array, checked_features
+from pofx.measures.alike import Array, checked_count, checked_features
 
 #: Blocks of large sets: their size at most, and how many of small sets.
 LARGEST_BLOCK, N_BLOCKS = 1_000, 10
@@ -82,13 +82,14 @@ def kernel_distance(
         random_state: seed of the shuffling.
 
     Raises:
-        ValueError: other shapes, NaN, or fewer than two rows a block.
+        ValueError: other shapes, NaN, an n_blocks that is no whole number or below 1, or fewer than two rows a block.
     """
     first, second = checked_features(real, generated, LEAST_BLOCK)
     n = min(len(first), len(second))
     if n_blocks is None:
         n_blocks = max(min(N_BLOCKS, n // LEAST_BLOCK), math.ceil(n / LARGEST_BLOCK))
-    size = n // n_blocks if n_blocks >= 1 else 0
+    n_blocks = checked_count(n_blocks, "n_blocks", 1)
+    size = n // n_blocks
     if size < LEAST_BLOCK:
         raise ValueError(f"n_blocks={n_blocks} blocks cannot be made of {n} rows: each needs at least {LEAST_BLOCK}")
     rng = np.random.default_rng(random_state)

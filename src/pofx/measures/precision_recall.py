@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pofx.measures.alike import Array, checked_features
+from pofx.measures.alike import Array, checked_count, checked_features
 from pofx.measures.distances import neighbour_radii, squared_distances
 
 
@@ -60,10 +60,9 @@ def precision_recall(
         most: distances in memory at a time; see `pofx.measures.distances`.
 
     Raises:
-        ValueError: other shapes, NaN, k below 1, or no more than k rows.
+        ValueError: other shapes, NaN, a k that is no whole number or below 1, or no more than k rows.
     """
-    if k < 1:
-        raise ValueError(f"k must be at least 1, not {k}")
+    k = checked_count(k, "k", 1)
     first, second = checked_features(real, generated, k + 1)
     precision = float(_within(second, first, k, most).mean())
     recall = float(_within(first, second, k, most).mean())

@@ -28,6 +28,7 @@ from pofx.engine.devices import resolve_device
 from pofx.engine.interrupt import InterruptFlag
 from pofx.engine.randomness import draw_seed, mixed_seeds, own_generators, seed_generators
 from pofx.families.adversarial.value_function import LOSSES, discriminator_loss
+from pofx.measures.alike import checked_count
 from pofx.theory.course import Course, Record
 from pofx.theory.gan_optimality import Floats, discriminator_error, generator_criterion, value
 from pofx.theory.grids import Grid, push_forward
@@ -154,8 +155,11 @@ class _Game:
             self._generator = Generator(grid.d, scale).to(self._device)
 
     def play(self, fixed_steps: int, game_steps: int, n_records: int, verbose: bool) -> Course:
-        if min(fixed_steps, game_steps) < 0 or n_records < 2:
-            raise ValueError("fixed_steps and game_steps must be at least 0, n_records at least 2")
+        fixed_steps, game_steps = (
+            checked_count(fixed_steps, "fixed_steps", 0),
+            checked_count(game_steps, "game_steps", 0),
+        )
+        n_records = checked_count(n_records, "n_records", 2)
         total = fixed_steps + game_steps
         wanted = {round(place) for place in np.linspace(0, total, n_records)} | {fixed_steps}
         records = [self._record(0)]

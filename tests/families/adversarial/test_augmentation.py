@@ -21,6 +21,13 @@ def test_a_hole_covers_half_of_either_side():
     assert (mask[2:6, :3] == 0).all() and mask.sum() == 64 - 4 * 3
 
 
+def test_an_image_of_one_pixel_has_no_hole_that_would_be_all_of_it():
+    u = torch.linspace(-0.4, 0.4, 50).reshape(50, 1, 1, 1)
+    changed = augmented(u, generator())
+    assert (changed != 0).all() and torch.corrcoef(torch.stack([u.flatten(), changed.flatten()]))[0, 1] > 0.3
+    assert (augmented(u.reshape(25, 1, 1, 2) + 2, generator()) == 0).any()
+
+
 def test_every_image_is_changed_in_its_own_way_and_gradients_pass():
     u = (torch.rand(1, 2, 16, 12, generator=generator()) - 0.5).expand(5, -1, -1, -1).clone().requires_grad_()
     changed = augmented(u, generator(1))

@@ -69,3 +69,12 @@ def test_as_numbers_and_back():
         with pytest.raises(ValueError, match="damaged"):
             Rejection.from_array(bad)
     assert "accepted" in str(found)
+
+
+@pytest.mark.parametrize(("index", "number"), [(3, 0.0), (3, 1.5), (3, -0.1), (5, -1.0), (7, -1.0), (0, np.nan)])
+def test_numbers_that_no_calibration_has_are_refused(index, number):
+    good = calibrated(np.arange(40.0), np.arange(40.0) - 5, np.random.default_rng(0)).to_array()
+    assert Rejection.from_array(good).to_array() == pytest.approx(good)
+    good[index] = number
+    with pytest.raises(ValueError, match="calibration of the discriminator"):
+        Rejection.from_array(good)

@@ -18,7 +18,7 @@ BRIGHTNESS, CONTRAST, SHIFT, HOLE = 0.5, (0.5, 1.5), 0.125, 0.5
 
 def augmented(u_NCHW: Tensor, generator: torch.Generator) -> Tensor:
     """Brightness, contrast, a shift (what comes in is the lowest value, -1) and a hole of the middle grey, 0, each
-    drawn anew for every image.
+    drawn anew for every image. An image of one pixel gets no hole.
 
     Args:
         u_NCHW: images in [-1, 1].
@@ -36,6 +36,8 @@ def augmented(u_NCHW: Tensor, generator: torch.Generator) -> Tensor:
     changed = (u_NCHW - mean_N111) * uniform(*CONTRAST)[:, None, None, None] + mean_N111
     changed = changed + uniform(-BRIGHTNESS, BRIGHTNESS)[:, None, None, None]
     changed = _shifted(changed, whole(round(height * SHIFT)), whole(round(width * SHIFT)))
+    if height * width == 1:
+        return changed  # a hole would be all there is
     top, left = uniform(0, height - 1), uniform(0, width - 1)
     return changed * _outside_hole(height, width, top, left)
 

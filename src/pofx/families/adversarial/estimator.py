@@ -11,10 +11,9 @@ from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
-from torch import Tensor, nn
+from torch import nn
 
 from pofx.base import Density
 from pofx.data.images import ImageFormat
@@ -25,19 +24,16 @@ from pofx.engine.devices import full_float32, resolve_device
 from pofx.engine.loop import TrainingResult, train
 from pofx.engine.options import TrainingOptions
 from pofx.engine.phase import HeldOutScore, Phase
+from pofx.families.adversarial.calibrated_sampling import CalibratedSampling
 from pofx.families.adversarial.encoder import encoder_phase, held_out_error, mean_squared_error
 from pofx.families.adversarial.features import EncodedImages
 from pofx.families.adversarial.module import KINDS, GANModule
-from pofx.families.adversarial.rejection import Rejection, calibrated
+from pofx.families.adversarial.rejection import Rejection
 from pofx.families.adversarial.training import game, held_out_divergence
 from pofx.families.adversarial.value_function import OBJECTIVES
 
 #: Share of the epochs or minutes of a fit in which the encoder is trained, after the game.
 ENCODER_SHARE = 0.2
-#: Images of each kind that calibrate the discriminator, at most and at least.
-CALIBRATION_IMAGES, LEAST_CALIBRATION_IMAGES = 5000, 20
-#: Rounds of rejection in a row that give no image; then the calibration does not belong to this generator.
-FRUITLESS_ROUNDS = 1000
 #: gamma of the relativistic game for an image of one sub-pixel in the scale of [-1, 1]; it grows with their number.
 GAMMA_A_DIMENSION = 5e-3
 #: The same for real-valued data, which the networks see with a deviation of 2.
@@ -50,7 +46,7 @@ END_IS_REACHED = 0.05
 IMPORTANCE_LATENTS = 256
 
 
-class GAN(EncodedImages):
+class GAN(CalibratedSampling, EncodedImages):
     """Generative adversarial network: a generator x = G(z), z ~ N(0, I), and a discriminator d that tells it from data.
 
     The discriminator maximises V(D, G) = E[log D(x)] + E[log(1 - D(G(z)))], D = sigmoid(d), and the generator minimises
@@ -87,8 +83,9 @@ class GAN(EncodedImages):
         encoder: also learn, in the last fifth of the fit, an encoder of the trained generator: `transform` then gives
             latents and there are `inverse_transform`, `reconstruct` and `refine_latents`; without it `transform` gives
             features of the discriminator.
-        max_epochs: passes over the training images, at most.
-        max_minutes: minutes of training, at most; the schedule then follows the clock.
+        max_epochs: passes over the training images, at most. With an encoder four fifths of them are the game's, and
+            one fifth the encoder's, one at least of each; ``n_epochs_`` and ``history_`` are of the game.
+        max_minutes: minutes of training, at most, divided in the same way; the schedule then follows the clock.
         batch_size: images a step.
         learning_rate: Adam's, of both networks, at its peak; it warms up, then falls to zero along a cosine.
         validation_fraction: part of the images held out to choose the best state and to calibrate the discriminator;
@@ -290,88 +287,10 @@ class GAN(EncodedImages):
         if self.encoder:
             self.latent_importance_ = arrays["latent_importance_"].astype(np.float64)
             self.error_variance_ = float(arrays["error_variance_"])
-            if not self.error_variance_ > 0:
-                raise ValueError("error_variance_ is not positive")
-
-    # ---- sampling ---------------------------------------------------------------------------------------------------
-
-    def sample(
-        self,
-        n_samples: int = 1,
-        *,
-        y: ArrayLike | None = None,
-        reject: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> NDArray[Any]:
-        """Draw images from the model.
-
-        Args:
-            n_samples: how many.
-            y: of a conditional model, one label for all or a label for each, (n_samples,); without it labels are drawn
-                with their frequencies in the training data.
-            reject: draw on until so many have passed the calibrated discriminator; what that does, and at which
-                acceptance rate, is in ``rejection_``.
-            random_state: seed or generator; None uses the model's own ``random_state`` (and, if that is None, fresh
-                randomness).
-
-        Returns:
-            Images like the ones the model was fitted to, in layout, dtype and levels.
-
-        Raises:
-            ValueError: ``reject`` of a model whose fit held out too few images to calibrate on.
-        """
-        if not reject:
-            return super().sample(n_samples, y=y, random_state=random_state)
-        check_is_fitted(self)
-        if self.rejection_ is None:
-            raise ValueError(
-                f"reject=True needs a discriminator calibrated on at least {LEAST_CALIBRATION_IMAGES} images that were "
-                "held out: fit with a larger validation_fraction"
-            )
-        rejection = self.rejection_
-        return self._sample(
-            n_samples, y, random_state, lambda n, codes, generator, _: self._accepted(n, codes, generator, rejection)
-        )
-
-    def _draw(self, n: int, codes: Tensor | None, generator: torch.Generator) -> Tensor:
-        return self.module_.quantised(self.module_.generate(self.module_.latents(n, generator), codes))
-
-    def _accepted(self, n: int, codes: Tensor | None, generator: torch.Generator, rejection: Rejection) -> Tensor:
-        """n images that passed; each waits for one of its own class."""
-        images = self._draw(n, codes, generator)
-        waiting = torch.arange(n, device=images.device)
-        fruitless = 0
-        while len(waiting):
-            given = None if codes is None else codes[waiting]
-            drawn = self._draw(len(waiting), given, generator)
-            uniform = torch.rand(len(waiting), generator=generator, device=images.device)
-            passed = rejection.accepts(self._logits(drawn, given), in_double(uniform).cpu().numpy())
-            chosen = torch.from_numpy(passed).to(images.device)
-            images[waiting[chosen]] = drawn[chosen]
-            waiting = waiting[~chosen]
-            fruitless = 0 if passed.any() else fruitless + 1
-            if fruitless == FRUITLESS_ROUNDS:
-                raise RuntimeError(f"none of the images drawn in {FRUITLESS_ROUNDS} rounds was accepted ({rejection})")
-        return images
-
-    def _logits(self, x_NCHW: Tensor, codes: Tensor | None) -> NDArray[np.float64]:
-        return in_double(self.module_.logits(self.module_.scaled(x_NCHW), codes)).cpu().numpy()
-
-    def _calibrated(self, held_out: ImageReader) -> Rejection | None:
-        """The discriminator calibrated on held-out images and as many generated ones, of the same labels."""
-        if len(held_out) < LEAST_CALIBRATION_IMAGES:
-            return None
-        rng = np.random.default_rng([self.seed_, 1])
-        generator = torch.Generator(self.module_.device).manual_seed(self.seed_ + 1)
-        positions = rng.permutation(len(held_out))[:CALIBRATION_IMAGES]
-        real, generated = [], []
-        with torch.inference_mode():
-            for start in range(0, len(positions), self._chunk_size):
-                x_NCHW, codes = held_out.batch(positions[start : start + self._chunk_size])
-                codes = None if codes is None else codes.to(self.module_.device)
-                real.append(self._logits(x_NCHW.to(self.module_.device), codes))
-                generated.append(self._logits(self._draw(len(x_NCHW), codes, generator), codes))
-        return calibrated(np.concatenate(real), np.concatenate(generated), rng)
+            if not 0 < self.error_variance_ < np.inf:
+                raise ValueError("error_variance_ is not positive and finite")
+            if not np.isfinite(self.latent_importance_).all():
+                raise ValueError("latent_importance_ is not finite")
 
     # ---- what a GAN has not -----------------------------------------------------------------------------------------
 

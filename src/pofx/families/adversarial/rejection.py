@@ -61,7 +61,10 @@ class Rejection:
         """The inverse of `to_array`; ValueError for other numbers than it gives."""
         if numbers.shape != (len(fields(cls)),) or not np.isfinite(numbers).all():
             raise ValueError("a calibration of the discriminator is damaged")
-        return cls(*(float(number) for number in numbers))
+        rejection = cls(*(float(number) for number in numbers))
+        if not 0 < rejection.acceptance <= 1 or min(rejection.std_error_before, rejection.std_error_after) < 0:
+            raise ValueError("a calibration of the discriminator has numbers that none can have")
+        return rejection
 
     def __str__(self) -> str:
         return (
