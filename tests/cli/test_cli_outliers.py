@@ -9,8 +9,12 @@ from PIL import Image
 
 import pofx
 from pofx.applications.conformal import benjamini_hochberg, false_alarm_rate
+from pofx.applications.outlier_file import to_attachment
+from pofx.applications.outliers import Assessment
 from pofx.cli import main
-from pofx.cli.outlier_report import OVERVIEW, said_of
+from pofx.cli.outlier_detector import lowest_p
+from pofx.cli.outlier_report import OVERVIEW, from_most_atypical, said_of
+from pofx.files.colours import diverging
 
 FOREIGN = 6
 
@@ -169,26 +173,40 @@ def test_what_is_said_of_one_image_and_of_classes():
     assert lines[1] == f"In the class with the fewest calibration images, {rate}."
 
 
-def test_the_gallery(detector_path, new, tmp_path, capsys, sheets):
+def test_the_gallery(detector_path, new, tmp_path, capsys, sheets, monkeypatch):
+    limits = []
+    monkeypatch.setattr("pofx.cli.outlier_report.round_limit", lambda values: limits.append(values) or 3.0)
+    monkeypatch.setattr("pofx.cli.outlier_report.MAPPED_AT_ONCE", 4)
     gallery = tmp_path / "gallery"
     assert main(["outliers", str(detector_path), new, "--gallery", str(gallery)]) == 0
     detector, X = pofx.load(detector_path), pofx.load_source(new).images
     found = detector.assess(X)
     order = np.lexsort((found.scores, found.p_values))
     n_flagged = int(found.is_outlier.sum())
+    assert n_flagged > 4
     assert capsys.readouterr().out.endswith(f"Written: {gallery} ({n_flagged + 1} pictures)\n")
     digits = len(str(n_flagged))
     names = [f"{rank + 1:0{digits}}_{index}.png" for rank, index in enumerate(order[:n_flagged])]
     assert sorted(path.name for path in gallery.iterdir()) == sorted([OVERVIEW, *names])
     (images, page), *singles = sheets
-    assert images.shape == (20, 8, 8, 3) and page["n_columns"] == 10 and page["row_labels"] == ["image", "surprise"]
+    assert page["n_columns"] == 10 and page["row_labels"] == ["image", "surprise"]
     assert page["captions"] == [*map(str, order[:10]), *(f"p {p:.3g}" for p in found.p_values[order[:10]])]
-    assert page["title"] == f"The most atypical images of {new}" and "the colours are deepest" in page["note"].lower()
-    assert len(singles) == n_flagged
+    assert page["title"] == f"The most atypical images of {new}" and "deepest at 3 nats" in page["note"]
+    maps = detector.explain(X[order])
+    assert np.array_equal(images[10:], diverging(maps[:10], 3.0))
+    assert all(np.array_equal(values, maps[:10]) for values in limits)
     # Colours mean the same on all pages.
-    for k, (pictures, words) in enumerate(singles[:10]):
-        assert np.array_equal(pictures, images[[k, 10 + k]])
-        assert words["captions"] == [page["captions"][k], page["captions"][10 + k]] and words["note"] is None
+    assert len(singles) == n_flagged
+    for k, (pictures, words) in enumerate(singles):
+        assert np.array_equal(pictures[1], diverging(maps[k], 3.0))
+        assert words["captions"] == [str(order[k]), f"p {found.p_values[order[k]]:.3g}"] and words["note"] is None
+        if k < 10:
+            assert np.array_equal(pictures[0], images[k])
+
+
+def test_the_most_atypical_come_first():
+    found = Assessment(np.array([3.0, 1.0, 0.0, 2.0]), np.array([0.1, 0.5, 0.5, 0.1]), np.zeros(4, dtype=bool))
+    assert from_most_atypical(found).tolist() == [3, 0, 2, 1]
 
 
 def test_the_overview_is_there_where_nothing_is_flagged(detector_path, new, tmp_path, capsys):
@@ -227,6 +245,14 @@ def test_a_detector_fitted_to_a_source(model, ordinary, new, short_fits, tmp_pat
     assert "of 66 images, at a false-alarm rate of 10 %" in out and "these very images" not in out
 
 
+def test_the_levels_are_those_of_the_source(ordinary, short_fits, tmp_path):
+    packed = str(tmp_path / "x.packed")
+    assert main(["prepare", ordinary, "-o", packed]) == 0
+    for source in (packed, ordinary):
+        assert main(["outliers", source, source, "--no-verbose"]) == 0
+    assert [parameters["levels"] for parameters, _ in short_fits] == [17, None]
+
+
 def test_images_that_the_detector_was_fitted_to(ordinary, short_fits, capsys):
     assert main(["outliers", ordinary, ordinary, "--no-verbose"]) == 0
     assert "The detector was fitted to these very images, and flags fewer" in capsys.readouterr().out
@@ -251,8 +277,9 @@ def test_folds_calibrate_with_all_images(ordinary, new, short_fits, tmp_path, ca
     loaded = pofx.load(saved)
     monkeypatch.setattr(pofx, "load", lambda path: loaded)
     assert main(["outliers", str(saved), new, "--device", "cpu", "--no-verbose"]) == 0
-    from pofx.applications.outlier_file import to_attachment
-
+    capsys.readouterr()
+    assert main(["outliers", str(saved), new, "--false-alarm-rate", "0.1", "--device", "cpu", "--no-verbose"]) == 0
+    assert "over several folds only 20 % is guaranteed" in capsys.readouterr().out
     models = [loaded.model_, *to_attachment(loaded).models.values()]
     assert [(model.device, model.verbose) for model in models] == [("cpu", False)] * 6
 
@@ -270,6 +297,7 @@ def test_calibration_within_each_class(model_path, ordinary, new, tmp_path, caps
     expected = detector.p_values(collection.images, collection.labels)
     assert [float(row["p_value"]) for row in read_csv(tmp_path / "r.csv")] == expected.tolist()
     assert not np.array_equal(expected, detector.p_values(collection.images))
+    assert detector.p_values(16 - images, labels).min() == lowest_p(detector)
 
 
 def test_classes_need_labels(model_path, tmp_path, capsys):

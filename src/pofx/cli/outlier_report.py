@@ -116,7 +116,8 @@ class Gallery:
     def overview(self, *, title: str, n_images: int = MOST_ATYPICAL) -> Image:
         """The most atypical images beside one another, with their names and p-values."""
         some = from_most_atypical(self.found)[:n_images]
-        return self._page(some, self._maps(some), title=title, note=NOTE)
+        maps = self._maps(some)
+        return self._page(some, maps, limit=self._limit(maps), title=title, note=NOTE)
 
     def save(self, folder: Path, *, n_flagged: int, title: str, verbose: bool) -> None:
         """Write the `overview`, and a picture of each flagged image; a colour means the same in all of them.
@@ -143,9 +144,9 @@ class Gallery:
         some: Sequence[int] | NDArray[np.intp],
         maps: NDArray[np.float64] | None,
         *,
+        limit: float | None,
         title: str | None = None,
         note: str | None = None,
-        limit: float | None = None,
     ) -> Image:
         return surprise_sheet(
             self._format,
