@@ -18,7 +18,7 @@ test: lint
 test-slow: $(STAMP)
 	$(PYTEST) -n auto -m slow
 
-# The loop's overhead, the loading and the recurrent training need no data; the figures on MNIST take about six
+# The loop's overhead, the loading and the recurrent training need no data; the figures on MNIST take about eight
 # hours and ../shared/data.
 bench: $(STAMP)
 	$(BIN)/python benchmarks/loop_overhead.py
@@ -38,6 +38,11 @@ bench: $(STAMP)
 	for arm in baselines pixelcnn reference row_lstm diagonal_bilstm; do \
 		$(BIN)/python benchmarks/autoregressive.py binarized_mnist --arm $$arm || exit 1; done
 	for arm in baselines pixelcnn; do $(BIN)/python benchmarks/autoregressive.py mnist --arm $$arm || exit 1; done
+	for seed in 0 1 2; do for arm in relativistic dcgan; do \
+		$(BIN)/python benchmarks/adversarial.py --arm $$arm --seed $$seed || exit 1; done; done
+	for arm in real stacked stacked_real; do $(BIN)/python benchmarks/adversarial.py --arm $$arm --minutes 15 || exit 1; done
+	for law in ring grid; do for arm in relativistic minimax; do for seed in 0 1 2; do \
+		$(BIN)/python benchmarks/gaussian_modes.py $$law --arm $$arm --seed $$seed || exit 1; done; done; done
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
