@@ -19,14 +19,15 @@ PAGES = {
     "vae.md": "pofx.families.variational",
     "bounds.md": "pofx.families.variational",
     "gan.md": "pofx.families.adversarial",
+    "outliers.md": "pofx.applications",
 }
 TABLES = {"pixelcnn.md": pofx.PixelCNN, "pixelrnn.md": pofx.PixelRNN}
 
 
 def code_spans(page):
-    """What stands between backticks: Python, that is, and not a path or a command."""
+    """What stands between backticks: Python, that is, and not a path, a command or an option of one."""
     spans = re.findall(r"`([^`\n]+)`", (ROOT / "docs" / page).read_text())
-    return [span for span in spans if "/" not in span and not span.startswith("python ")]
+    return [span for span in spans if "/" not in span and not span.startswith(("python ", "--"))]
 
 
 def names_in(folder):

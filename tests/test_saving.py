@@ -62,6 +62,8 @@ def rewritten(good, path, **changes):
         ({"state": {"feature_names_in": ["a"]}}, "state"),
         ({"state": {"stopped_by": "evil"}}, "state"),
         ({"state": {"held_out_score": "good"}}, "state"),
+        ({"state": {"held_out_indices": {"dtype": "<i8", "values": [[1]]}}}, "state"),
+        ({"state": {"held_out_indices": {"dtype": "<i8", "values": [-1]}}}, "state"),
         ({"parameters": {"checkpoint_dir": "anywhere"}}, "checkpoint_dir"),
         ({"parameters": {"device": "cuda"}}, "device"),
     ],
@@ -157,3 +159,15 @@ def test_a_file_loads_where_the_class_is_registered(good, tmp_path):
         from pofx import registry
 
         registry._registered.clear()
+
+
+def test_deviations_of_a_gan_that_are_not_positive_are_refused(tmp_path):
+    vectors = np.random.default_rng(0).normal(size=(100, 3))
+    path = tmp_path / "gan.pofx"
+    pofx.GAN(width=8, depth=1, latent_dim=2, max_epochs=1, random_state=0).fit(vectors).save(path)
+    good = model_file.read(path)
+    for value in (0.0, -1.0):
+        tensors = good.tensors() | {"module.deviation_CHW": torch.full((1, 1, 3), value)}
+        with pytest.raises(pofx.ModelFileError, match="deviations"):
+            pofx.load(model_file.write(tmp_path / "bad.pofx", good.header, tensors))
+    assert np.isfinite(pofx.load(path).sample(2)).all()

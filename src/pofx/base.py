@@ -134,6 +134,9 @@ class GenerativeModel(FittedNetwork, ABC):
         if arrays:
             raise ValueError(f"unknown learned attributes {sorted(arrays)}")
 
+    def _check_restored(self, module: nn.Module) -> None:
+        """ValueError where the tensors of a file, finite all, cannot be those of a fitted module."""
+
     def _is_continuous(self, image_format: ImageFormat) -> bool:
         """Whether the model takes real-valued data as they are instead of cutting them into steps."""
         return False

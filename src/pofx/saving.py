@@ -208,6 +208,10 @@ def _unpacked(file: model_file.ModelFile, header: model_file.ModelHeader, prefix
     module = model_file.load_module(lambda: _untrained(estimator, n_classes), file, prefix).eval()
     if not all(bool(tensor.isfinite().all()) for tensor in module.state_dict().values()):
         raise ModelFileError(f"{path}: weights of the model are not finite")
+    try:
+        estimator._check_restored(module)
+    except ValueError as error:
+        raise ModelFileError(f"{path}: {error}") from error
     estimator.module_ = module
     return estimator
 
@@ -246,7 +250,9 @@ def _restore(estimator: Any, state: dict[str, Any]) -> int:
     _require(score is None or isinstance(score, float), "the held-out score is a number")
     estimator.held_out_score_ = score
     estimator.held_out_indices_ = _array_from_json(state["held_out_indices"])
-    _require(estimator.held_out_indices_.dtype.kind == "i", "indices are integers")
+    held_out = estimator.held_out_indices_
+    _require(held_out.dtype.kind == "i" and held_out.ndim == 1, "indices are integers")
+    _require(len(held_out) == 0 or int(held_out.min()) >= 0, "indices are not negative")
     estimator.history_ = History.from_dict(state["history"])
     extra: Any = state["extra"]
     estimator._restore_extra_state({name: _array_from_json(value) for name, value in extra.items()})

@@ -74,6 +74,16 @@ def test_a_function_as_score_cannot_be_saved(tmp_path):
     assert not (tmp_path / "d.pofx").exists()
 
 
+def test_what_is_set_after_the_fit_changes_no_answer_and_no_file(tmp_path):
+    detector = fitted(false_alarm_rate=0.1)
+    before = detector.assess(DIGITS[600:800])
+    detector.set_params(false_alarm_rate=0.5, score="log_prob", calibration="per_class", n_folds=7)
+    np.testing.assert_array_equal(detector.assess(DIGITS[600:800]).is_outlier, before.is_outlier)
+    loaded = pofx.load(detector.save(tmp_path / "d.pofx"))
+    np.testing.assert_array_equal(loaded.assess(DIGITS[600:800]).is_outlier, before.is_outlier)
+    assert loaded.false_alarm_rate == 0.1 and loaded.score == "typicality"
+
+
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
     folder = tmp_path_factory.mktemp("detectors")

@@ -29,7 +29,7 @@ def to_attachment(detector: Any) -> Attachment:
     Raises:
         TypeError: the score is a function.
     """
-    if callable(detector.score):
+    if callable(detector.fitted_parameters_["score"]):
         raise TypeError("a model file cannot hold score=<a function>: keep the model, and make the detector anew")
     judges, calibration = detector._judges, detector._calibration
     arrays = {"scores": calibration.scores, "folds": calibration.folds, "codes": calibration.codes}
@@ -40,11 +40,11 @@ def to_attachment(detector: Any) -> Attachment:
         if judge.score.background is not None:
             models[f"background_{fold}"] = judge.score.background
         arrays |= {f"score_{fold}.{name}": array for name, array in judge.score.arrays().items()}
-    tiling = judges[0].tiling
+    tiling, given = judges[0].tiling, detector.fitted_parameters_["model"]
     classes = detector.classes_ if hasattr(detector, "classes_") else None
     state = {
         "seed": detector.seed_,
-        "model": NONE if detector.model is None else FITTED if detector.model is judges[0].model else TO_FIT,
+        "model": NONE if given is None else FITTED if given is judges[0].model else TO_FIT,
         "n_features_in": detector.n_features_in_,
         "image_shape": list(detector._image_shape),
         "tiling": None if tiling is None else [list(tiling.tile), list(tiling.overlap)],
@@ -57,8 +57,8 @@ def to_attachment(detector: Any) -> Attachment:
 
 
 def _parameters(detector: Any) -> dict[str, Any]:
-    parameters = {name: value for name, value in detector.get_params(deep=False).items() if name != "model"}
-    if not isinstance(detector.random_state, int | type(None)):
+    parameters = {name: value for name, value in detector.fitted_parameters_.items() if name != "model"}
+    if not isinstance(parameters["random_state"], int | type(None)):
         parameters["random_state"] = detector.seed_
     return {name: _plain(value) for name, value in parameters.items()}
 
@@ -112,6 +112,7 @@ def restored(detector: Any, model: Any, attachment: Attachment) -> Any:
     what = state["model"]
     _require(what in (NONE, FITTED, TO_FIT), "what the model was")
     detector.model = None if what == NONE else model if what == FITTED else clone(model)
+    detector.fitted_parameters_ = detector.get_params(deep=False)
     detector._set_learned(judges, calibration)
     return detector
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from pofx.applications.image_parts import spans
 from pofx.applications.outlier_scores import ImageScore, labels
+from pofx.data.images import ImageSpec
 from pofx.data.tiles import cut_tiles, stitch_each
 
 Floats = NDArray[np.float64]
@@ -28,6 +30,39 @@ class Tiling:
         """All tiles of some images, and the label of its image for each."""
         tiles = cut_tiles(X, self.tile, self.overlap)
         return tiles.stack(), None if y is None else np.repeat(y, tiles.n_tiles_an_image)
+
+
+def tiling_of(tile: Any, overlap: Any, images: Images, spec: ImageSpec | None) -> Tiling | None:
+    """What the parameters ``tile`` and ``overlap`` of a detector say of these images.
+
+    Args:
+        spec: of the images that a fitted model was fitted to; None: it is still to be fitted.
+
+    Raises:
+        ValueError: rows (n, d) have no tiles; a size that is none; overlap without tile.
+    """
+    if tile is None:
+        if overlap is not None:
+            raise ValueError("overlap is of tiles: give tile, too")
+        return None
+    if images.ndim == 2:
+        raise ValueError("with tile X must be (n, height, width) or (n, height, width, channels), not rows (n, d)")
+    if isinstance(tile, str):
+        if spec is None:
+            raise ValueError('tile="model" is the size of a fitted model, and this one is not fitted: give pixels')
+        sides = (spec.height, spec.width)
+    else:
+        sides = _pair(tile, "tile")
+    tiling = Tiling(sides, (sides[0] // 2, sides[1] // 2) if overlap is None else _pair(overlap, "overlap"))
+    cut_tiles(images, tiling.tile, tiling.overlap)  # refuses what cannot be
+    return tiling
+
+
+def _pair(value: Any, name: str) -> tuple[int, int]:
+    pair = (value, value) if isinstance(value, Integral) else tuple(value)
+    if len(pair) != 2 or not all(isinstance(side, Integral) for side in pair):
+        raise ValueError(f"{name} must be a number of pixels, or two (height, width), not {value!r}")
+    return int(pair[0]), int(pair[1])
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from pofx.applications.conformal import FalseAlarmRate, benjamini_hochberg, grea
 from pofx.applications.image_parts import taken
 from pofx.applications.outlier_calibration import Calibration
 from pofx.applications.outlier_file import restored, to_attachment
-from pofx.applications.outlier_judges import Judge, Tiling
+from pofx.applications.outlier_judges import Judge, Tiling, tiling_of
 from pofx.applications.outlier_scores import (
     SCORES,
     Function,
@@ -103,6 +103,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
 
     Attributes set by `fit`:
         model_: the fitted model (of the first fold).
+        fitted_parameters_: the parameters of the fit, which all answers are by, whatever `set_params` said since.
         offset_: `score_samples` below it are flagged.
         calibration_scores_ (n_cal,): ascending.
         parts_: indices of the training, reference and calibration images (a `Parts` of each fold); not kept
@@ -181,11 +182,12 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         for name in ("model_", "classes_", "_judges", "statistic_names_"):
             self.__dict__.pop(name, None)
         self._validate_params()
+        self.fitted_parameters_ = self.get_params(deep=False)
         images = self._images(X, reset=True)
         trains = not _is_fitted(self.model)
         score = image_score(self.score)
         require_capability(score, self._new_model())
-        tiling = self._tiling(images, trains)
+        tiling = tiling_of(self.tile, self.overlap, images, None if trains else self.model.spec_)
         labels = None if y is None else self._used_labels(y, len(images))
         codes = self._learn_classes(labels)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -256,12 +258,14 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
 
     def _used_labels(self, y: ArrayLike, n: int) -> NDArray[Any] | None:
         """The labels, if anything uses them: scikit-learn passes y along to whatever is fitted."""
-        conditional = getattr(self.model, "conditional", False) or hasattr(self.model, "classes_")
+        model = self.model_ if hasattr(self, "model_") else self.model
+        conditional = getattr(model, "conditional", False) or hasattr(model, "classes_")
         return check_labels(y, n) if self._per_class or conditional else None
 
     @property
     def _per_class(self) -> bool:
-        return self.calibration == "per_class"
+        """Of the fit, whatever `set_params` said since."""
+        return bool(self.fitted_parameters_["calibration"] == "per_class")
 
     def _learn_classes(self, labels: NDArray[Any] | None) -> NDArray[np.int64]:
         if not self._per_class:
@@ -273,22 +277,6 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             )
         self.classes_, codes = np.unique(labels, return_inverse=True)
         return np.asarray(codes, dtype=np.int64)
-
-    def _tiling(self, images: Images, trains: bool) -> Tiling | None:
-        if self.tile is None:
-            if self.overlap is not None:
-                raise ValueError("overlap is of tiles: give tile, too")
-            return None
-        if images.ndim == 2:
-            raise ValueError("with tile X must be (n, height, width) or (n, height, width, channels), not rows (n, d)")
-        if isinstance(self.tile, str):
-            if trains:
-                raise ValueError('tile="model" is the size of a fitted model, and this one is not fitted: give pixels')
-            tile = (self.model.spec_.height, self.model.spec_.width)
-        else:
-            tile = _pair(self.tile, "tile")
-        overlap = (tile[0] // 2, tile[1] // 2) if self.overlap is None else _pair(self.overlap, "overlap")
-        return Tiling(tile, overlap)
 
     def _refuse_known_images(self, images: Images, labels: NDArray[Any] | None) -> None:
         was_fitted_to = getattr(self.model, "was_fitted_to", None)
@@ -424,10 +412,3 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
 
 def _is_fitted(model: Any) -> bool:
     return model is not None and hasattr(model, "module_")
-
-
-def _pair(value: Any, name: str) -> tuple[int, int]:
-    pair = (value, value) if isinstance(value, Integral) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(side, Integral) for side in pair):
-        raise ValueError(f"{name} must be a number of pixels, or two (height, width), not {value!r}")
-    return int(pair[0]), int(pair[1])

@@ -260,6 +260,10 @@ class GAN(CalibratedSampling, EncodedImages):
         train(module.encoder, [encoder_phase(module)], training, options, score, fingerprint=fingerprint)
         module.eval()
 
+    def _check_restored(self, module: nn.Module) -> None:
+        if isinstance(module, GANModule) and module.continuous and not bool((module.deviation_CHW > 0).all()):
+            raise ValueError("the deviations of the sub-pixels are not positive")
+
     def _after_fit(self, training: ImageReader, held_out: ImageReader | None) -> None:
         device = resolve_device(self.device, self._dtype)
         self.module_.to(device)
