@@ -18,6 +18,7 @@ from pofx.data.reader import ImageReader
 from pofx.distributions.numerics import in_double
 from pofx.engine.counting import CountedWork
 from pofx.engine.devices import full_float32, resolve_device
+from pofx.nn.rowwise import IndependentRows
 
 #: Images that pass through a network together when scoring, at most. Every chunk is padded to the same size, so that
 #: an image gets the same bits whatever it is scored with.
@@ -99,7 +100,7 @@ class FittedNetwork(BaseEstimator):
         self.module_.to(device)
         size = self._chunk_size
         outputs: tuple[NDArray[np.float64], ...] = ()
-        with torch.inference_mode(), full_float32(), self._counted() as count:
+        with torch.inference_mode(), full_float32(), IndependentRows(), self._counted() as count:
             for start in range(0, len(reader), size):
                 n = min(size, len(reader) - start)
                 # The last image fills up the last chunk.

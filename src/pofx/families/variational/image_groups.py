@@ -16,6 +16,7 @@ from torch import Tensor
 from pofx.density import DensityModel
 from pofx.engine.devices import full_float32, resolve_device
 from pofx.families.variational.module import VAEModule
+from pofx.nn.rowwise import IndependentRows
 
 #: Outputs that the decoder may have at once, and chains that run side by side, on a CPU and on an accelerator.
 OUTPUTS, CHAINS = {True: 2**19, False: 2**24}, {True: 128, False: 1024}
@@ -47,7 +48,13 @@ class ImageGroups(DensityModel):
         self.module_.to(resolve_device(self.device, self._dtype))
         outputs: list[NDArray[np.float64]] = []
         # Not in inference mode, whatever the caller is in: annealing needs gradients.
-        with torch.inference_mode(False), torch.no_grad(), full_float32(), self._counted(unit) as count:
+        with (
+            torch.inference_mode(False),
+            torch.no_grad(),
+            full_float32(),
+            IndependentRows(),
+            self._counted(unit) as count,
+        ):
             for start in range(0, n, size):
                 n_here = min(size, n - start)
                 done = start * work
