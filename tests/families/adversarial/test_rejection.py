@@ -108,7 +108,7 @@ def test_as_numbers_and_back():
     found = calibrated(*samples(200), np.random.default_rng(0))
     assert found.jsd_after is not None and Rejection.from_array(found.to_array()) == found
     one_missing = np.where(np.arange(8) == 7, np.nan, found.to_array())
-    for bad in (np.zeros(3), np.full(8, np.nan), one_missing):
+    for bad in (np.zeros(3), np.zeros((8, 1)), np.full(8, np.nan), np.full(8, np.inf), one_missing):
         with pytest.raises(ValueError, match="damaged"):
             Rejection.from_array(bad)
     assert "accepted" in str(found)

@@ -10,6 +10,7 @@ proportional to exp(r). Turner et al. 2019, arXiv 1811.11357, section 3.1 (calib
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,15 +62,16 @@ class Rejection:
     @classmethod
     def from_array(cls, numbers: Floats) -> Rejection:
         """The inverse of `to_array`; ValueError for other numbers than it gives."""
-        damaged = ValueError("a calibration of the discriminator is damaged")
-        if numbers.shape != (len(fields(cls)),) or not np.isfinite(numbers[:-2]).all():
-            raise damaged
-        after, error_after = numbers[-2:]
-        if np.isnan([after, error_after]).all():
-            return cls(*numbers[:-2].tolist(), None, None)
-        if not np.isfinite([after, error_after]).all():
-            raise damaged
-        return cls(*numbers.tolist())
+        missing = np.isnan(numbers)
+        if (
+            numbers.shape != (len(fields(cls)),)
+            or missing[:-2].any()
+            or missing[-2] != missing[-1]
+            or np.isinf(numbers).any()
+        ):
+            raise ValueError("a calibration of the discriminator is damaged")
+        values: list[Any] = [None if gone else float(number) for gone, number in zip(missing, numbers, strict=True)]
+        return cls(*values)
 
     def __str__(self) -> str:
         after = (
