@@ -1,4 +1,4 @@
-"""GANs on MNIST after a few minutes on two cores: the defaults of pofx against the DCGAN recipe.
+"""GANs on MNIST after a few minutes on one core: the defaults of pofx against the DCGAN recipe.
 
     python benchmarks/adversarial.py --arm relativistic --seed 0      # 6 minutes
     python benchmarks/adversarial.py --arm dcgan --seed 0
@@ -12,9 +12,10 @@ Adam 2e-4 with beta1 = 0.5, no penalties, its last state; its generator has abou
 discriminator mirrors it. All train on the 60,000 training images (pofx holds a tenth out of them to choose its state).
 
 Each arm appends a row to ``results/adversarial.csv``: 10,000 samples against the 10,000 test images by the Fréchet
-distance on the last hidden layer of a classifier of digits (trained on the training images, once, and kept under
-``--folder``), by the lower bound on the Jensen-Shannon divergence of a fresh classifier, and by precision and recall on
-the same features. ``real`` takes 10,000 training images for the samples. A sheet of samples is written beside.
+distance on the last hidden layer of a classifier of digits (trained on the training images, alike in every run), by the
+lower bound on the Jensen-Shannon divergence of a fresh classifier, and by precision and recall on the same features.
+``real`` takes 10,000 training images for the samples, which that classifier was trained on. A sheet of samples is
+written under ``--folder``.
 
 ``stacked``: images of three digits, red, green and blue, drawn evenly; 26,000 samples, whose digits a classifier names:
 modes of 1,000 that appear, and KL of their frequencies from the uniform law.

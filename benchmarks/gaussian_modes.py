@@ -5,7 +5,7 @@
     python benchmarks/gaussian_modes.py ring --arm relativistic --seed 0
 
 The ring: 8 Gaussians of deviation 0.02 around points 2 from the origin. The grid: 25 of deviation 0.05 at the points
-(-4, -2, 0, 2, 4)^2. 50,000 real-valued vectors train each arm for ``--minutes`` on the two cores; of 20,000 samples
+(-4, -2, 0, 2, 4)^2. 50,000 real-valued vectors train each arm for ``--minutes``; of 20,000 samples
 those within 3 deviations of a centre belong to its mode (of the law itself 98.9 % do). Appends a row to
 ``results/gaussian_modes.csv``; the picture of the samples is written under ``--folder``.
 

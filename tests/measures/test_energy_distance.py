@@ -24,10 +24,11 @@ def test_it_is_zero_in_the_mean_for_one_law():
     assert min(found) < 0 and abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(len(found))
 
 
-@pytest.mark.parametrize(("n", "m"), [(60, 60), (80, 30)])
-def test_the_deviation_for_equal_laws_is_what_many_estimates_have(n, m):
+@pytest.mark.parametrize(("n", "m", "d"), [(60, 60, 3), (80, 30, 3), (20, 30, 100), (6, 5, 2)])
+def test_the_deviation_for_equal_laws_is_what_many_estimates_have(n, m, d):
+    """Also of few rows in many dimensions, whose distances are nearly all alike."""
     rng = np.random.default_rng(4)
-    found = [energy_distance(rng.normal(size=(n, 3)), rng.normal(size=(m, 3))) for _ in range(800)]
+    found = [energy_distance(rng.normal(size=(n, d)), rng.normal(size=(m, d))) for _ in range(800)]
     said = np.sqrt(np.mean([one.null_deviation**2 for one in found]))
     # The estimates are far from normal: their deviation is known to about 4 %.
     assert np.std([one.value for one in found]) == pytest.approx(said, rel=0.12)
@@ -35,6 +36,15 @@ def test_the_deviation_for_equal_laws_is_what_many_estimates_have(n, m):
 
 def test_rows_that_are_all_one_have_no_deviation():
     assert energy_distance(np.ones((5, 2)), np.ones((4, 2))).null_deviation == 0
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_of_fewer_than_four_rows_there_is_a_deviation_too(n):
+    """As many estimates have it, within a factor: their few distances cannot tell more."""
+    rng = np.random.default_rng(5)
+    found = [energy_distance(rng.normal(size=(n, 2)), rng.normal(size=(n, 2))) for _ in range(400)]
+    said = np.sqrt(np.mean([one.null_deviation**2 for one in found]))
+    assert 0.5 < said / np.std([one.value for one in found]) < 2.5
 
 
 def test_two_normals_far_apart():

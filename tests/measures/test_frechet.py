@@ -83,6 +83,40 @@ def test_the_standard_error_is_that_of_the_jackknife():
     assert min(of_x, of_y) > 0.3 * (of_x + of_y)  # neither set's part is lost in the other's
 
 
+def test_the_standard_error_in_one_dimension():
+    """The variance of 2 (m_1 - m_2) (x - m_1) + (1 - s_2 / s_1) (x - m_1)^2 over n, and the same of the other set."""
+    x, y = np.array([0.0, 1.0, 5.0, 2.0]), np.array([3.0, -1.0, 7.0])
+    variance = 0.0
+    for one, other in ((x, y), (y, x)):
+        centred = one - one.mean()
+        ratio = other.std(ddof=1) / one.std(ddof=1)
+        influence = 2 * (one.mean() - other.mean()) * centred + (1 - ratio) * centred**2
+        variance += influence.var(ddof=1) / len(one)
+    assert frechet_distance(x[:, None], y[:, None]).standard_error == pytest.approx(np.sqrt(variance), rel=1e-12)
+
+
+def test_a_covariance_that_is_singular_costs_no_digits():
+    """Of rows within a plane of four of 40 dimensions, however it is turned, the other set's rows being everywhere."""
+    rng = np.random.default_rng(6)
+    flat, rows = np.zeros((400, 40)), rng.normal(size=(400, 40))
+    flat[:, :4] = rng.normal(size=(400, 4)) * 3
+    S1, S2 = np.cov(flat[:, :4].T), np.cov(rows.T)
+    root = np.real(sqrtm(S1))
+    between = np.sqrt(np.linalg.eigvalsh(root @ S2[:4, :4] @ root)).sum()
+    truth = np.sum((flat.mean(axis=0) - rows.mean(axis=0)) ** 2) + np.trace(S1) + np.trace(S2) - 2 * between
+    turned = np.linalg.qr(rng.normal(size=(40, 40)))[0]
+    assert frechet_distance(flat @ turned, rows @ turned).value == pytest.approx(truth, rel=1e-12)
+    assert frechet_distance(rows @ turned, flat @ turned).value == pytest.approx(truth, rel=1e-12)
+
+
+def test_the_bias_is_what_is_told():
+    """tr(S) (1 + (d + 1) / 4) (1/n + 1/m) for two sets of one round law."""
+    rng = np.random.default_rng(7)
+    found = [frechet_distance(2 * rng.normal(size=(200, 10)), 2 * rng.normal(size=(300, 10))).value for _ in range(100)]
+    told = 40 * (1 + 11 / 4) * (1 / 200 + 1 / 300)
+    assert abs(np.mean(found) - told) < 4 * np.std(found) / 10 + 0.02 * told
+
+
 def test_against_torchmetrics():
     pytest.importorskip("torchmetrics")
     from torchmetrics.image.fid import FrechetInceptionDistance
@@ -102,6 +136,9 @@ def test_against_torchmetrics():
 
 
 def test_too_few_for_the_features_is_told():
+    with pytest.warns(SmallSampleWarning, match="8 entries for 8 features"):
+        frechet_distance(RNG.normal(size=(50, 8)), RNG.normal(size=(8, 8)))
+    frechet_distance(RNG.normal(size=(9, 8)), RNG.normal(size=(50, 8)))
     with pytest.warns(SmallSampleWarning, match="5 entries for 8 features"):
         result = frechet_distance(RNG.normal(size=(5, 8)), RNG.normal(size=(50, 8)))
     assert np.isfinite([result.value, result.standard_error]).all()

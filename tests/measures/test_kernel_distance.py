@@ -46,6 +46,12 @@ def test_one_law_against_itself_is_unbiased_and_of_both_signs():
     assert abs(np.log(told / values.std(ddof=1))) < 0.3
 
 
+def test_the_error_of_two_blocks_is_that_of_the_mean_of_two():
+    results = [kernel_distance(RNG.normal(size=(40, 4)), RNG.normal(size=(40, 4)), n_blocks=2) for _ in range(1000)]
+    told = np.sqrt(np.mean([result.standard_error**2 for result in results]))
+    assert abs(np.log(told / np.std([result.value for result in results]))) < 0.15
+
+
 @pytest.mark.filterwarnings("ignore:Metric `Kernel Inception Distance`")
 def test_against_torchmetrics():
     pytest.importorskip("torchmetrics")

@@ -40,6 +40,21 @@ def test_what_the_two_tell():
     assert narrow.recall_standard_error == pytest.approx(np.sqrt(narrow.recall * (1 - narrow.recall) / 1000))
 
 
+def test_the_errors_are_binomial_each_over_its_own_set():
+    result = precision_recall(RNG.uniform(size=(300, 2)), RNG.uniform(size=(200, 2)) * [0.8, 1.3])
+    assert 0.1 < result.precision < 0.95 and 0.1 < result.recall < 0.99
+    for share, error, n in (
+        (result.precision, result.precision_standard_error, 200),
+        (result.recall, result.recall_standard_error, 300),
+    ):
+        assert error == pytest.approx(np.sqrt(share * (1 - share) / n), rel=1e-12)
+
+
+def test_a_ball_has_its_surface():
+    """Exactly as far as the nearest neighbour is within, as in the paper."""
+    assert precision_recall([[0.0], [2.0]], [[-2.0], [4.5]], k=1).precision == 0.5
+
+
 def test_no_row_is_its_own_neighbour():
     assert precision_recall([[0.0], [1.0]], [[1.5], [-5.0]], k=1).precision == 0.5
     assert neighbour_radii(np.array([[0.0], [2.0], [5.0]]), 1) == pytest.approx([4, 4, 9])

@@ -120,6 +120,30 @@ def test_a_classifier_that_is_certain_and_wrong_does_not_end_at_minus_infinity()
     assert not hasattr(forest, "classes_")  # a clone was trained
 
 
+class Certain:
+    """Calls everything real that is positive, with probability 1, whatever it was shown."""
+
+    def get_params(self, deep=True):
+        return {}
+
+    def fit(self, X, y):
+        return self
+
+    def predict_proba(self, X):
+        return np.stack([X[:, 0] <= 0, X[:, 0] > 0], axis=1).astype(float)
+
+
+@pytest.mark.parametrize("n", [16, 1000])
+def test_no_probability_is_surer_than_the_entries_trained_on_allow(n):
+    """With a share of 1 / (n + 1) of a guess: right costs log(1 - 1 / 2(n + 1)), wrong log 1 / 2(n + 1)."""
+    positive, negative = np.full((2 * n, 1), 0.5), np.full((2 * n, 1), -0.5)
+    right = classifier_two_sample_test(positive, negative, classifier=Certain())
+    assert right.jsd_bound == pytest.approx(math.log(2) + math.log1p(-0.5 / (n + 1)), abs=1e-12)
+    wrong = classifier_two_sample_test(negative, positive, classifier=Certain())
+    assert wrong.jsd_bound == pytest.approx(math.log(2) + math.log(0.5 / (n + 1)), abs=1e-12)
+    assert (right.accuracy, wrong.accuracy) == (1, 0)
+
+
 def test_the_same_seed_gives_the_same_result_and_leaves_the_global_generators():
     torch.manual_seed(5)
     np.random.seed(5)  # noqa: NPY002

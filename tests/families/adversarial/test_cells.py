@@ -47,3 +47,29 @@ def test_features_keep_their_size_from_layer_to_layer():
     features = nn.Sequential(*layers)(torch.randn(500, 400))
     assert 0.7 < features.square().mean() < 1.4
     assert all((layer.bias == 0).all() for layer in layers[::2])
+
+
+def test_sides_that_do_not_fit_are_continued_by_their_last_row_and_column():
+    """And what a generator makes beyond them is cut off: the same networks at the next size that fits."""
+    torch.manual_seed(0)
+    u_NCHW = torch.randn(2, 1, 9, 11, dtype=torch.float64)
+    reader, whole_reader = (CellReader(shape, 3, 4, 1).double() for shape in ((1, 9, 11), (1, 10, 12)))
+    whole_reader.load_state_dict(reader.state_dict())
+    continued_NCHW = torch.cat([u_NCHW, u_NCHW[:, :, -1:]], dim=2)
+    continued_NCHW = torch.cat([continued_NCHW, continued_NCHW[..., -1:]], dim=3)
+    torch.testing.assert_close(reader(u_NCHW), whole_reader(continued_NCHW))
+    generator, whole_generator = (CellGenerator(shape, 0, 3, 4, 1).double() for shape in ((1, 9, 11), (1, 10, 12)))
+    whole_generator.load_state_dict(generator.state_dict())
+    z_NL, no_label = torch.randn(2, 3, dtype=torch.float64), torch.empty(2, 0, dtype=torch.float64)
+    assert torch.equal(generator(z_NL, no_label), whole_generator(z_NL, no_label)[:, :, :9, :11])
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_neither_network_is_linear(depth):
+    torch.manual_seed(0)
+    reader, generator = CellReader((1, 8, 8), 3, 4, depth).double(), CellGenerator((1, 8, 8), 0, 3, 4, depth).double()
+    u, z = torch.randn(1, 1, 8, 8, dtype=torch.float64), torch.randn(1, 3, dtype=torch.float64)
+    no_label = torch.empty(1, 0, dtype=torch.float64)
+    for function, x in ((reader, u), (lambda z: generator(z, no_label), z)):
+        middle = (function(x) + function(-x)) / 2
+        assert not torch.isclose(middle, function(torch.zeros_like(x)), rtol=1e-3).any()

@@ -81,7 +81,7 @@ def test_without_held_out_images_the_last_state_is_kept_and_nothing_is_calibrate
 
 
 def test_the_history_tells_of_both_players(gan):
-    expected = {"discriminator/value", "discriminator/r1", "discriminator/r2", "generator/loss"}
+    expected = {"discriminator/game", "discriminator/r1", "discriminator/r2", "generator/loss"}
     assert expected <= set(gan.history_.columns)
     assert (gan.history_["discriminator/r1"] > 0).all() and (gan.history_["discriminator/r2"] > 0).all()
 

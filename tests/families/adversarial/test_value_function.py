@@ -62,3 +62,11 @@ def test_where_the_discriminator_is_sure_only_the_minimax_gradient_vanishes():
     (saturated,) = torch.autograd.grad(game.minimax_loss(made, made), made)
     (other,) = torch.autograd.grad(game.non_saturating_loss(made, made), made)
     assert abs(float(saturated)) < 1e-12 and abs(float(other)) > 0.99
+
+
+def test_each_objective_has_the_losses_of_its_name():
+    assert {
+        "relativistic": (game.relativistic_discriminator_loss, game.relativistic_generator_loss),
+        "non_saturating": (game.discriminator_loss, game.non_saturating_loss),
+        "minimax": (game.discriminator_loss, game.minimax_loss),
+    } == game.LOSSES

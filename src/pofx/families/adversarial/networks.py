@@ -28,7 +28,7 @@ def leaky_mlp(n_inputs: int, width: int, depth: int) -> tuple[nn.Sequential, int
 
 
 class Discriminator(nn.Module, ABC):
-    """d(x, y) = head(phi(x)) + <embedding(y), phi(x)>, phi the features of the image alone.
+    """d(x, y) = head(phi(x)) + <embedding(y), phi(x)> / F, phi the F features of the image alone.
 
     The second term is the only place where labels come in (Miyato & Koyama 2018, arXiv 1802.05637): the features of an
     image do not depend on its label.

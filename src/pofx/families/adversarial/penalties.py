@@ -1,7 +1,8 @@
 """Penalties on the slope of the discriminator, R1 at real images and R2 at generated ones.
 
-With both, at every step, and the relativistic losses training converges locally to p_G = p_data (Huang et al. 2025,
-arXiv 2501.05441, section 2.2); R1 alone does not stop d from growing without bound at generated images.
+Near p_G = p_data either makes training converge, with the relativistic losses too (Huang et al. 2025, arXiv 2501.05441,
+section 2). Far from it R1 alone leaves the slope at generated images free, where it grows without bound and training
+diverges, whatever the losses: there it takes both, at every step.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ def logits_and_slope(critic: Critic, x_NCHW: Tensor) -> tuple[Tensor, Tensor]:
     """d(x) (N,), and |grad_x d(x)|^2 of each image (N,), of which R1 and R2 are the means; differentiable both.
 
     R1 = E_{x real} |grad d(x)|^2, R2 = E_{x generated} |grad d(x)|^2, each weighed by gamma / 2 in the discriminator's
-    loss (Mescheder, Geiger, Nowozin 2018, arXiv 1801.04406, eqs. 9 and 10).
+    loss (Mescheder, Geiger, Nowozin 2018, arXiv 1801.04406, eqs. 9 and 10). x is what the discriminator is given: in
+    the scale of the networks, and after any random changes of images.
 
     The derivative is taken by a function transform and not by a second call of autograd: a compiled discriminator then
     has it in its graph, and its own derivative is right.

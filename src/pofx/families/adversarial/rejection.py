@@ -10,6 +10,7 @@ proportional to exp(r). Turner et al. 2019, arXiv 1811.11357, section 3.1 (calib
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ Floats = NDArray[np.float64]
 #: The ratio at which acceptance is certain: this quantile of the ratios of generated images. Those above it are too
 #: rare to be waited for.
 QUANTILE = 0.99
+#: Images of either half that must pass before a bound on what passes is told.
+LEAST_PASSED = 10
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class Rejection:
         acceptance: share of generated images that are accepted.
         jsd_before, jsd_after: lower bound on JSD(p_data || p_G) in nats that this discriminator gives, without
             rejection and for what passes it: log 2 - cross-entropy of a calibration, on images that it was not fitted
-            to. Not clipped: noise may make it negative.
-        std_error_before, std_error_after: their standard errors.
+            to. Not clipped: noise may make it negative. The second is None where too few passed to tell.
+        std_error_before, std_error_after: their standard errors over the images, given the calibration.
     """
 
     slope: float
@@ -42,8 +45,8 @@ class Rejection:
     acceptance: float
     jsd_before: float
     std_error_before: float
-    jsd_after: float
-    std_error_after: float
+    jsd_after: float | None
+    std_error_after: float | None
 
     def accepts(self, logit_N: Floats, uniform_N: Floats) -> NDArray[np.bool_]:
         """Which images pass: u < exp(min(r(d) - log_bound, 0)), u uniform on [0, 1)."""
@@ -53,31 +56,44 @@ class Rejection:
         return np.asarray(np.minimum(self.slope * logit_N + self.intercept - self.log_bound, 0.0))
 
     def to_array(self) -> Floats:
-        """The numbers, in the order of the attributes."""
+        """The numbers, in the order of the attributes; NaN for None."""
         return np.array([getattr(self, field.name) for field in fields(self)], dtype=np.float64)
 
     @classmethod
     def from_array(cls, numbers: Floats) -> Rejection:
         """The inverse of `to_array`; ValueError for other numbers than it gives."""
-        if numbers.shape != (len(fields(cls)),) or not np.isfinite(numbers).all():
+        missing = np.isnan(numbers)
+        if (
+            numbers.shape != (len(fields(cls)),)
+            or missing[:-2].any()
+            or missing[-2] != missing[-1]
+            or np.isinf(numbers).any()
+        ):
             raise ValueError("a calibration of the discriminator is damaged")
-        rejection = cls(*(float(number) for number in numbers))
-        if not 0 < rejection.acceptance <= 1 or min(rejection.std_error_before, rejection.std_error_after) < 0:
+        values: list[Any] = [None if gone else float(number) for gone, number in zip(missing, numbers, strict=True)]
+        rejection = cls(*values)
+        errors = rejection.std_error_before, rejection.std_error_after or 0.0
+        if not 0 < rejection.acceptance <= 1 or min(errors) < 0:
             raise ValueError("a calibration of the discriminator has numbers that none can have")
         return rejection
 
     def __str__(self) -> str:
+        after = (
+            "too few passed to tell after"
+            if self.jsd_after is None
+            else f"{self.jsd_after:.3f} ± {self.std_error_after:.3f} after"
+        )
         return (
             f"{100 * self.acceptance:.1f} % of generated images are accepted; JSD of at least "
-            f"{self.jsd_before:.3f} ± {self.std_error_before:.3f} nats before, {self.jsd_after:.3f} ± "
-            f"{self.std_error_after:.3f} after, by the discriminator"
+            f"{self.jsd_before:.3f} ± {self.std_error_before:.3f} nats before, {after}, by the discriminator"
         )
 
 
 def calibrated(real_N: Floats, generated_N: Floats, rng: np.random.Generator) -> Rejection:
     """Calibrate logits of real images that were not trained on, and of generated ones.
 
-    Half of either set fits the calibration, the other half tells what it is worth.
+    Half of either set fits the calibration, the other half tells what it is worth: a bound in expectation, for images
+    that the calibration never saw.
 
     Args:
         real_N, generated_N: logits, at least four of each.
@@ -93,10 +109,8 @@ def calibrated(real_N: Floats, generated_N: Floats, rng: np.random.Generator) ->
         part[rng.random(len(part)) < np.exp(np.minimum(slope * part + intercept - log_bound, 0.0))]
         for part in (fit[1], check[1])
     ]
-    if min(len(part) for part in passed) < 2:
-        after, error_after = before, error_before
-    else:
-        after, error_after = _bound(check[0], passed[1], *_logistic(fit[0], passed[0]))
+    enough = min(len(part) for part in passed) >= LEAST_PASSED
+    after, error_after = _bound(check[0], passed[1], *_logistic(fit[0], passed[0])) if enough else (None, None)
     return Rejection(slope, intercept, log_bound, acceptance, before, error_before, after, error_after)
 
 

@@ -66,7 +66,9 @@ def game(
         r1, r2 = (half_N.mean() for half_N in slope_N.chunk(2))
         now = cosine_between(gamma, FINAL_GAMMA * gamma, batch.progress)
         loss = of_discriminator(real_N, made_N)
-        terms = {"game": loss, "value": value_function.value(real_N, made_N), "r1": r1, "r2": r2}
+        terms = {"game": loss, "r1": r1, "r2": r2}
+        if objective != "relativistic":  # there D is no probability, and V no value of the game
+            terms["value"] = value_function.value(real_N, made_N)
         return LossTerms(loss + 0.5 * now * (r1 + r2), terms)
 
     def generator_loss(batch: Batch) -> LossTerms:

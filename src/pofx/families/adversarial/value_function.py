@@ -19,7 +19,8 @@ def value(real_N: Tensor, generated_N: Tensor) -> Tensor:
     """V(D, G) = E[log D(x)] + E[log(1 - D(G(z)))], which D maximises and G minimises.
 
     From logits, log D = -softplus(-d) and log(1 - D) = -softplus(d), so that no logit is too large. For the best D
-    against a fixed G it is -log 4 + 2 JSD(p_data || p_G). Source: Goodfellow et al. 2014, arXiv 1406.2661, eq. 1 and
+    against a fixed G it is -log 4 + 2 JSD(p_data || p_G); of a discriminator of the relativistic game it tells nothing,
+    for that game fixes d but for a constant. Source: Goodfellow et al. 2014, arXiv 1406.2661, eq. 1 and
     theorem 1.
     """
     return -softplus(-real_N).mean() - softplus(generated_N).mean()
