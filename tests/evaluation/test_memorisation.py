@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import rankdata
+from scipy.stats import kstest, rankdata
 from sklearn.datasets import load_digits
 
 import pofx
@@ -56,6 +56,16 @@ def test_by_hand():
     ranks = rankdata(np.concatenate([test.sample_distances, test.held_out_distances]))
     assert test.share_nearer == pytest.approx(1 - (ranks[:3].sum() - 6) / 9)
     assert (test.n_copies, test.n_real_copies) == (1, 1)
+
+
+def test_the_error_of_the_share_for_one_law_is_the_spread_that_there_is():
+    rng = np.random.default_rng(0)
+    train = rng.normal(size=(50, 3))
+    found = [memorisation(rng.normal(size=(30, 3)), train, rng.normal(size=(45, 3))).in_pixels for _ in range(400)]
+    shares = np.array([test.share_nearer for test in found])
+    assert abs(np.log(shares.std() / found[0].null_standard_error)) < 4 / np.sqrt(2 * 400)
+    assert abs(shares.mean() - 0.5) < 4 * shares.std() / 20
+    assert kstest([test.p_value for test in found], "uniform").pvalue > 0.001
 
 
 def test_parts_of_the_training_images_make_no_difference(parts, monkeypatch):

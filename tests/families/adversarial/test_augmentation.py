@@ -37,3 +37,27 @@ def test_every_image_is_changed_in_its_own_way_and_gradients_pass():
     assert (u.grad.flatten(1).abs().sum(1) > 0).all()
     assert torch.equal(changed, augmented(u, generator(1)))
     assert not torch.equal(changed, augmented(u, generator(2)))
+
+
+def test_brightness_and_contrast_are_drawn_from_all_of_their_ranges():
+    """Of images of two levels, 0.1 and -0.1, whose mean no contrast moves."""
+    u = torch.full((4000, 1, 16, 16), 0.1)
+    u[:, :, ::2] *= -1
+    middle = augmented(u, generator())[:, 0, 6:10, 6:10].flatten(1)  # no shift brings the border there
+    whole = middle[(middle != 0).all(dim=1)]  # no hole
+    assert len(whole) > 1000
+    contrast = (whole.amax(1) - whole.amin(1)) / 0.2
+    brightness = (whole.amax(1) + whole.amin(1)) / 2
+    for found, low, high in ((contrast, 0.5, 1.5), (brightness, -0.5, 0.5)):
+        assert low - 1e-5 <= found.min() < low + 0.01 and high - 0.01 < found.max() <= high + 1e-5
+
+
+def test_images_are_shifted_by_up_to_an_eighth_in_all_four_directions():
+    u = torch.full((4000, 1, 16, 16), 1.0)
+    u[:, :, :8] = 0.5
+    u[..., :8] += 0.25  # four corners of different levels
+    lowest = augmented(u, generator())[:, 0]
+    for edge in (lowest[:, :2], lowest[:, -2:], lowest[..., :2].mT, lowest[..., -2:].mT):
+        bordered = (edge == -1).all(dim=2)  # rows of the edge that came in
+        assert {0, 1, 2} == set(bordered.sum(dim=1).tolist())
+    assert not (lowest[:, 2:-2, 2:-2] == -1).any()
