@@ -52,7 +52,8 @@ class GAN(CalibratedSampling, EncodedImages):
     The discriminator maximises V(D, G) = E[log D(x)] + E[log(1 - D(G(z)))], D = sigmoid(d), and the generator minimises
     it (Goodfellow et al. 2014, arXiv 1406.2661); at its optimum D is p_data / (p_data + p_G) and V comes to
     -log 4 + 2 JSD(p_data || p_G). The default is a modern form of the game that does not drop modes: relativistic
-    losses with penalties on the slope of d at real and generated images (Huang et al. 2025, arXiv 2501.05441).
+    losses with penalties on the slope of d at real and generated images (Huang et al. 2025, arXiv 2501.05441). In that
+    game sigmoid(d) is no probability, and V is not -log 4 + 2 JSD.
 
     A GAN gives samples and no p(x): there is no `score_samples`. The fit ends with the weights (averaged) at which the
     energy distance between held-out and generated images was least; of those that its noise cannot tell apart, with the
@@ -102,9 +103,11 @@ class GAN(CalibratedSampling, EncodedImages):
 
     Attributes set by `fit`, besides those of `GenerativeModel`:
         rejection_ (Rejection or None): the discriminator calibrated on held-out images, and what rejection by it does:
-            acceptance rate, bounds on the Jensen-Shannon divergence before and after. None with too few of them.
-        latent_importance_ (latent_dim,): with an encoder, the mean squared change of the image, in the scale of
-            [-1, 1], when this dimension alone is drawn anew, over 2.
+            acceptance rate, bounds on the Jensen-Shannon divergence before and after (after:
+            None where too few passed). None with too few of them.
+        latent_importance_ (latent_dim,): with an encoder, the mean squared change of the image when this dimension
+            alone is drawn anew, over 2; in the scale that the networks see ([-1, 1]; real
+            numbers: a deviation of 2).
         error_variance_: with an encoder, the mean squared error of held-out images that are encoded and generated
             again, in the same scale.
 
