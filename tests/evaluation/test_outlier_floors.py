@@ -27,4 +27,15 @@ def test_the_png_size_is_strange_on_either_side():
 
 def test_colours_and_many_levels_have_a_png_size():
     rows = np.random.default_rng(0).integers(0, 1000, size=(20, 48))
-    assert np.isfinite(floors((4, 4, 3))["PNG size"](rows, rows)).all()
+    score = floors((4, 4, 3))["PNG size"]
+    assert np.isfinite(score(rows, rows)).all()
+    assert not np.array_equal(score(rows, rows), score(rows % 256, rows % 256))  # the high bytes count
+
+
+def test_the_png_size_of_an_image_does_not_depend_on_what_it_is_scored_beside():
+    rng = np.random.default_rng(0)
+    dark, bright = rng.integers(0, 256, size=(20, 64)), rng.integers(0, 1000, size=(20, 64))
+    score = floors(SHAPE)["PNG size"]
+    for train in (dark, bright):
+        beside = score(train, np.concatenate([dark, bright]))
+        np.testing.assert_array_equal(beside, np.concatenate([score(train, dark), score(train, bright)]))

@@ -26,5 +26,5 @@ def false_positive_rate_at_95(ordinary_scores: ArrayLike, foreign_scores: ArrayL
     chance."""
     ordinary = np.sort(np.asarray(ordinary_scores, dtype=np.float64))
     # The highest threshold that at least 95 % are not below.
-    threshold = ordinary[int(np.floor((1 - ACCEPTED) * len(ordinary) + 1e-9))]
+    threshold = ordinary[int(np.floor((1 - ACCEPTED) * len(ordinary)))]
     return float(np.mean(np.asarray(foreign_scores) >= threshold))

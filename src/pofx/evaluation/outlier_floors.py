@@ -39,8 +39,13 @@ def neighbours(train: Rows, test: Rows) -> Scores:
 
 
 def png_size(train: Rows, test: Rows, shape_HWC: tuple[int, int, int]) -> Scores:
-    """Minus how far the logarithm of the PNG size lies from that of ordinary images, in their deviations."""
-    ordinary, new = (np.log(png_bits(_images(rows, shape_HWC))) for rows in (train, test))
+    """Minus how far the logarithm of the PNG size lies from that of ordinary images, in their deviations.
+
+    Where no ordinary image has a level above 255, higher levels of the others count as 255.
+    """
+    # By the ordinary images alone: the score of an image must not depend on what is scored beside it.
+    one_byte = train.max(initial=0) < 256
+    ordinary, new = (np.log(png_bits(_images(rows, shape_HWC, one_byte))) for rows in (train, test))
     return -np.abs(new - ordinary.mean()) / (ordinary.std() or 1.0)
 
 
@@ -54,6 +59,6 @@ def floors(shape_HWC: tuple[int, int, int]) -> dict[str, Callable[[Rows, Rows], 
     }
 
 
-def _images(rows: Rows, shape_HWC: tuple[int, int, int]) -> Rows:
-    dtype = np.uint8 if rows.max(initial=0) < 256 else np.int32
-    return rows.reshape(len(rows), *shape_HWC).astype(dtype)
+def _images(rows: Rows, shape_HWC: tuple[int, int, int], one_byte: bool) -> Rows:
+    levels = np.minimum(rows, 255).astype(np.uint8) if one_byte else rows.astype(np.int32)
+    return levels.reshape(len(rows), *shape_HWC)
