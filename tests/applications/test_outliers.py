@@ -226,6 +226,63 @@ def test_a_conditional_model_gets_the_labels():
     assert not np.array_equal(with_labels, without)
 
 
+@pytest.mark.parametrize("calibration", ["marginal", "per_class"])
+def test_without_its_label_an_image_is_scored_in_every_class_and_the_greatest_p_value_counts(calibration, tmp_path):
+    model = pofx.VAE(**VAE | {"max_epochs": 2, "conditional": True}).fit(DIGITS[:400], LABELS[:400])
+    found = pofx.OutlierDetector(model, "log_prob", calibration=calibration, false_alarm_rate=0.2, random_state=0)
+    found.fit(DIGITS[400:900], LABELS[400:900])
+    new = DIGITS[1400:]
+    of_each = [found.assess(new, np.full(len(new), label)) for label in range(10)]
+    for same in (found, pofx.load(found.save(tmp_path / "detector.pofx"))):
+        unknown = same.assess(new)
+        np.testing.assert_array_equal(unknown.p_values, np.max([a.p_values for a in of_each], axis=0))
+        np.testing.assert_array_equal(unknown.scores, np.max([a.scores for a in of_each], axis=0))
+        np.testing.assert_array_equal(unknown.is_outlier, unknown.scores < same.offset_)
+    assert (found.p_values(new) >= found.p_values(new, LABELS[1400:])).all()
+
+
+def test_what_was_calibrated_without_labels_does_not_look_at_them():
+    model = pofx.VAE(**VAE | {"max_epochs": 2, "conditional": True}).fit(DIGITS[:400], LABELS[:400])
+    found = pofx.OutlierDetector(model, "log_prob", random_state=0).fit(DIGITS[400:900])
+    np.testing.assert_array_equal(found.p_values(DIGITS[1400:], LABELS[1400:]), found.p_values(DIGITS[1400:]))
+
+
+def test_a_class_without_calibration_images_is_told_and_never_flagged(tmp_path):
+    y = np.zeros(300, dtype=np.int64)
+    y[7] = 3  # of a single image, which trains
+    found = pofx.OutlierDetector(pofx.VAE(**VAE | {"max_epochs": 1}), calibration="per_class", random_state=0)
+    with pytest.warns(UserWarning, match="with 0 calibration images of a class"):
+        found.fit(DIGITS[:300], y)
+    assert 7 not in found.parts_[0].calibration
+    for same in (found, pofx.load(found.save(tmp_path / "detector.pofx"))):
+        p = same.p_values(16 - DIGITS[300:302], [3, 0])
+        assert p[0] == 1 and p[1] <= 0.05
+        assert same.predict(16 - DIGITS[300:302], [3, 0]).tolist() == [1, -1]
+
+
+@pytest.mark.parametrize("n_folds", [None, 3])
+def test_infinite_scores_are_ranked_like_any_others(fitted_model, n_folds):
+    def some_infinite(model, X):
+        first = by_first_pixel(model, X)
+        return np.where(first < -1, -np.inf, np.where(first > 1, np.inf, first))
+
+    X = np.random.default_rng(0).normal(size=(300, 64))
+    found = pofx.OutlierDetector(fitted_model, some_infinite, n_folds=n_folds, false_alarm_rate=0.3, random_state=0)
+    judged = found.fit(X).assess(X)
+    assert np.isfinite(judged.scores).all()
+    np.testing.assert_array_equal(judged.is_outlier, judged.scores < found.offset_)
+
+
+@pytest.mark.parametrize("labels", ["of no model", "of the model"])
+def test_known_images_are_refused_whatever_comes_with_them(labels):
+    conditional = labels == "of the model"
+    X, y = DIGITS[:200], LABELS[:200]
+    model = pofx.VAE(**VAE | {"max_epochs": 1, "conditional": conditional}).fit(X, y if conditional else None)
+    for how in ({"calibration": "per_class"}, {"calibration": "per_class", "tile": "model"}):
+        with pytest.raises(ValueError, match="was fitted to"):
+            pofx.OutlierDetector(model, **how).fit(X, y)
+
+
 @pytest.mark.parametrize("family", ["pixelcnn", "gan"])
 def test_other_families_take_part_by_what_they_have(family):
     small = {"pixelcnn": {"n_layers": 1, "n_channels": 8}, "gan": {"width": 32, "depth": 1, "encoder": True}}[family]

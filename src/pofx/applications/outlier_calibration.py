@@ -24,6 +24,8 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 #: Just below 1: a share of a rank must never be a whole one.
 ALMOST_ONE = 1.0 - 1e-9
+#: Scores beyond this, on either side, are as far away as can be told.
+LARGEST_SQUARED = 1e140
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Calibration:
         codes: class of each, 0..C-1, (n_cal,); all 0 if classes are not told apart.
         rate: the false-alarm rate asked for, alpha.
         n_folds: K, or None where there are no folds.
+        n_classes: C; a rare class may have no calibration image, and then none of it can be flagged.
     """
 
     scores: Floats
@@ -43,14 +46,11 @@ class Calibration:
     codes: Codes
     rate: float
     n_folds: int | None
-
-    @property
-    def n_classes(self) -> int:
-        return int(self.codes.max()) + 1
+    n_classes: int = 1
 
     def counts(self) -> Codes:
         """Calibration images of each class, (C,)."""
-        return np.bincount(self.codes).astype(np.int64)
+        return np.bincount(self.codes, minlength=self.n_classes).astype(np.int64)
 
     def p_values(self, scores_KN: Floats, codes: Codes | None) -> Floats:
         """(n,): of each image in its own class, or in the one in which it is most ordinary.
@@ -85,13 +85,18 @@ class Calibration:
             # Where it lies among the scores of every fold, in units of their spread; any increasing map will do.
             z = np.mean([_standardised(own, new) for own, new in zip(by_fold, scores_KN, strict=True)], axis=0)
             share = np.clip(0.5 * (1 + z / (1 + np.abs(z))), 0.0, ALMOST_ONE)
-            rows.append((rank + share) / (total + 1) - (own_threshold - self.offset))
+            rows.append(self._shifted((rank + share) / (total + 1), own_threshold))
         return np.stack(rows)
 
     def _shifted(self, scores_N: Floats, own_threshold: float) -> Floats:
         if own_threshold == NOTHING_FLAGGED:  # no image of this class can be flagged
             return np.maximum(scores_N, self.offset)
-        return scores_N - (own_threshold - self.offset)
+        offset, largest = self.offset, float(np.finfo(np.float64).max)
+        with np.errstate(over="ignore"):
+            shifted = np.clip(scores_N - (own_threshold - offset), -largest, largest)
+        # Rounding must not carry a score across the offset, nor onto it.
+        below = np.nextafter(offset, -np.inf)
+        return np.where(scores_N < own_threshold, np.minimum(shifted, below), np.maximum(shifted, offset))
 
     @property
     def offset(self) -> float:
@@ -120,5 +125,7 @@ def _of_class(values_CN: Floats, codes: Codes | None) -> Floats:
 def _standardised(calibration_scores: Floats, scores: Floats) -> Floats:
     if not len(calibration_scores):
         return np.zeros(len(scores))
-    deviation = float(calibration_scores.std())
-    return np.asarray((scores - calibration_scores.mean()) / (deviation if deviation > 0 else 1.0))
+    # Infinite scores became the largest numbers that there are, and the squares of those are none.
+    own, new = (values.clip(-LARGEST_SQUARED, LARGEST_SQUARED) for values in (calibration_scores, scores))
+    deviation = float(own.std())
+    return np.asarray((new - own.mean()) / (deviation if deviation > 0 else 1.0))

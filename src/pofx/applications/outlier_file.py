@@ -51,6 +51,7 @@ def to_attachment(detector: Any) -> Attachment:
         "n_judges": len(judges),
         "classes": None if classes is None else classes.tolist(),
         "rate": calibration.rate,
+        "by_label": detector._by_label,
         "statistic_names": list(getattr(detector, "statistic_names_", ())),
     }
     return Attachment(NAME, _parameters(detector), state, arrays, models)
@@ -102,6 +103,9 @@ def restored(detector: Any, model: Any, attachment: Attachment) -> Any:
     _require(
         (detector.calibration == "per_class") == hasattr(detector, "classes_"), "classes where they are told apart"
     )
+    detector._by_label = state["by_label"]
+    _require(type(detector._by_label) is bool, "whether images are scored by their label")
+    _require(not detector._by_label or hasattr(model, "classes_"), "a model of labels where images are scored by them")
     names = state["statistic_names"]
     if detector.score == "typicality":
         _require(isinstance(names, list) and all(isinstance(name, str) for name in names), "names of the statistics")
@@ -150,8 +154,7 @@ def _calibration(arrays: Mapping[str, NDArray[Any]], rate: float, n_folds: int |
     _require(scores.dtype == np.float64 and bool(np.isfinite(scores).all()), "calibration scores")
     for numbers, end in ((folds, n_folds or 1), (codes, n_classes)):
         _require(numbers.dtype == np.int64 and bool(((numbers >= 0) & (numbers < end)).all()), "folds and classes")
-    _require(len(np.unique(codes)) == n_classes, "calibration images of every class")
-    return Calibration(scores, folds, codes, rate, n_folds)
+    return Calibration(scores, folds, codes, rate, n_folds, n_classes)
 
 
 def _count(value: Any) -> int:

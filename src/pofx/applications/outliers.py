@@ -35,6 +35,7 @@ from pofx.applications.outlier_scores import (
 from pofx.applications.outlier_split import Parts, Sizes, divided, in_folds
 from pofx.attachment import Attachment
 from pofx.data.checking import check_labels, check_rows
+from pofx.data.images import shape_HWC
 
 Images = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -197,7 +198,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         sizes = Sizes(self.reference_fraction, self.calibration_fraction, trains=trains, refers=refers)
         if self.reference_fraction + self.calibration_fraction >= 1 and trains and self.n_folds is None:
             raise ValueError("reference_fraction and calibration_fraction leave no images to fit the model to")
-        if not trains and tiling is None:
+        if not trains and (tiling is None or shape_HWC(images.shape)[:2] == tiling.tile):
             self._refuse_known_images(images, labels)
         told_apart = codes if self._per_class else None
         if self.n_folds is None:
@@ -217,8 +218,11 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             codes[order] if self._per_class else np.zeros(len(order), dtype=np.int64),
             float(self.false_alarm_rate),
             self.n_folds,
+            len(self.classes_) if self._per_class else 1,
         )
         self.parts_ = tuple(parts)
+        # Scores given labels and scores without are two scores: new images must get the one that was calibrated.
+        self._by_label = labels is not None and hasattr(judges[0].model, "classes_")
         self._set_learned(judges, calibration)
         self._warn_if_nothing_can_be_flagged()
         if isinstance(score, Typicality):
@@ -280,6 +284,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
 
     def _refuse_known_images(self, images: Images, labels: NDArray[Any] | None) -> None:
         was_fitted_to = getattr(self.model, "was_fitted_to", None)
+        # To labels only if it is a model of them: those of calibration="per_class" it has not seen.
+        labels = labels if hasattr(self.model, "classes_") else None
         if was_fitted_to is not None and was_fitted_to(images, labels):
             raise ValueError(
                 f"these are the images that the {type(self.model).__name__} was fitted to: it knows them too well for "
@@ -306,16 +312,28 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
 
         Args:
             X: images of the size of those of `fit`.
-            y: labels, if they are known, of a conditional model or with calibration="per_class".
+            y: labels, if they are known, of a conditional model or with calibration="per_class". Without them a
+                conditional model that was calibrated with labels scores each image in every class, and the greatest
+                p-value counts; one that was calibrated without does not look at labels.
         """
         check_is_fitted(self)
         images = self._images(X, reset=False)
         labels = None if y is None else self._used_labels(y, len(images))
-        codes = None if labels is None or not self._per_class else self._codes(labels)
-        scores_KN = np.stack([judge.scores(images, labels) for judge in self._judges])
-        p_values = self._calibration.p_values(scores_KN, codes)
-        scores = self._calibration.normality(scores_KN, codes)
+        if labels is not None or not self._by_label:
+            p_values, scores = self._ranked(images, labels)
+        else:
+            # As the true label, whichever it is, is one of these, the greatest p-value is no less than that of it.
+            classes = self.classes_ if self._per_class else self.model_.classes_
+            of_each = [self._ranked(images, np.full(len(images), label)) for label in classes]
+            p_values, scores = (np.max(values, axis=0) for values in zip(*of_each, strict=True))
         return Assessment(scores, p_values, p_values <= self._calibration.rate)
+
+    def _ranked(self, images: Images, labels: NDArray[Any] | None) -> tuple[Floats, Floats]:
+        """p-values and scores, of a fit by label given these labels."""
+        codes = None if labels is None or not self._per_class else self._codes(labels)
+        given = labels if self._by_label else None
+        scores_KN = np.stack([judge.scores(images, given) for judge in self._judges])
+        return self._calibration.p_values(scores_KN, codes), self._calibration.normality(scores_KN, codes)
 
     def score_samples(self, X: ArrayLike, y: ArrayLike | None = None) -> Floats:
         """How ordinary each image is, (n,): higher is more ordinary.
