@@ -284,8 +284,6 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
 
     def _refuse_known_images(self, images: Images, labels: NDArray[Any] | None) -> None:
         was_fitted_to = getattr(self.model, "was_fitted_to", None)
-        # To labels only if it is a model of them: those of calibration="per_class" it has not seen.
-        labels = labels if hasattr(self.model, "classes_") else None
         if was_fitted_to is not None and was_fitted_to(images, labels):
             raise ValueError(
                 f"these are the images that the {type(self.model).__name__} was fitted to: it knows them too well for "
