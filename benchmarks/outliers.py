@@ -58,6 +58,8 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes")
     parser.add_argument("--keep", type=Path, help="folder for the model and the statistics of all images")
     arguments = parser.parse_args()
+    if arguments.arm == "floors" and arguments.data not in DATA:
+        parser.error(f"{arguments.data} is about a detector, and floors are none")
     if arguments.data == "false_alarms":
         false_alarms(arguments)
     elif arguments.data == "hostile":
@@ -96,6 +98,11 @@ def detector(arguments: argparse.Namespace, model: Any, rest: Images, score: str
     return found.fit(rest)
 
 
+def scores_of(model: Any) -> list[str]:
+    """Those that need no second fit: a GAN has no log p(x)."""
+    return ["typicality"] + (["log_prob", "complexity"] if hasattr(model, "score_samples") else [])
+
+
 def report(
     arguments: argparse.Namespace, data: str, score: str, ordinary: NDArray[np.float64], foreign: NDArray[np.float64],
     **more: Any,
@@ -117,8 +124,7 @@ def report(
 def compare(arguments: argparse.Namespace, images: Task) -> None:
     training, rest = divided(images.known, arguments.seed)
     model = fitted(arguments, training)
-    scores = ["typicality"] + (["log_prob", "complexity"] if hasattr(model, "score_samples") else [])
-    for score in scores + ["likelihood_ratio"] * arguments.ratio:
+    for score in scores_of(model) + ["likelihood_ratio"] * arguments.ratio:
         found = detector(arguments, model, rest, score)
         ordinary = found.assess(images.ordinary)
         of_kind = {kind: found.assess(some) for kind, some in images.foreign.items()}
@@ -246,7 +252,7 @@ def contamination(arguments: argparse.Namespace) -> None:
     known[order[: len(strange)]] = strange
     training, rest = divided(known, arguments.seed)
     model = fitted(arguments, training)
-    for score in ("typicality", "log_prob"):
+    for score in scores_of(model):
         found = detector(arguments, model, rest, score)
         ordinary, foreign = found.assess(images.ordinary), found.assess(images.foreign["fashion_mnist"])
         report(

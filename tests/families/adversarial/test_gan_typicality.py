@@ -34,8 +34,11 @@ def test_the_statistics_are_the_discriminator_s_and_with_an_encoder_those_of_the
     more, more_names = with_encoder.typicality_statistics(X[:50])
     assert more.shape == (50, 30) and more_names[25:] == typicality.RESIDUAL_NAMES
     scaled, again = X[:50] / 8 - 1, with_encoder.reconstruct(X[:50]) / 8 - 1
-    error = ((again - scaled) ** 2).mean(axis=(1, 2))
-    np.testing.assert_allclose(more[:, 25], np.log(error), rtol=1e-4)
+    error = ((again - scaled) ** 2).reshape(50, -1)
+    np.testing.assert_allclose(more[:, 25], np.log(error.mean(axis=1)), rtol=1e-4)
+    np.testing.assert_allclose(more[:, 26], error.std(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(more[:, 27], np.quantile(error, 0.95, axis=1), rtol=1e-4)
+    np.testing.assert_allclose(more[:, 28], np.log(np.maximum(error, 1e-6)).mean(axis=1), rtol=1e-3)
     np.testing.assert_allclose(more[:, 29], 0.5 * (with_encoder.transform(X[:50]) ** 2).sum(axis=1), rtol=1e-5)
 
 
