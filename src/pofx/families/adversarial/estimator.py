@@ -20,10 +20,12 @@ from pofx.data.images import ImageFormat
 from pofx.data.levels import RealLevels
 from pofx.data.reader import ImageReader
 from pofx.distributions.numerics import in_double
+from pofx.engine.checkpoint import CHECKPOINT_NAME, HISTORY_NAME
 from pofx.engine.devices import full_float32, resolve_device
 from pofx.engine.loop import TrainingResult, train
 from pofx.engine.options import TrainingOptions
 from pofx.engine.phase import HeldOutScore, Phase
+from pofx.engine.run import StopReason
 from pofx.families.adversarial.calibrated_sampling import CalibratedSampling
 from pofx.families.adversarial.encoder import encoder_phase, held_out_error, mean_squared_error
 from pofx.families.adversarial.features import EncodedImages
@@ -34,6 +36,8 @@ from pofx.families.adversarial.value_function import OBJECTIVES
 
 #: Share of the epochs or minutes of a fit in which the encoder is trained, after the game.
 ENCODER_SHARE = 0.2
+#: Where in the folder of the fit's state that of the encoder's training is.
+ENCODER_STATE = "encoder"
 #: gamma of the relativistic game for an image of one sub-pixel in the scale of [-1, 1]; it grows with their number.
 GAMMA_A_DIMENSION = 5e-3
 #: The same for real-valued data, which the networks see with a deviation of 2.
@@ -123,6 +127,8 @@ class GAN(CalibratedSampling, EncodedImages):
     """
 
     density: ClassVar[Density] = "none"
+    #: Folders within ``checkpoint_dir`` that hold state of the fit, too.
+    checkpoint_parts: ClassVar[tuple[str, ...]] = (ENCODER_STATE,)
     module_: GANModule
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -240,15 +246,25 @@ class GAN(CalibratedSampling, EncodedImages):
     def _train(
         self, training: ImageReader, held_out: ImageReader | None, fingerprint: str
     ) -> tuple[nn.Module, TrainingResult]:
+        if self.encoder and self.checkpoint_dir is not None:
+            _remove_orphan(Path(self.checkpoint_dir))
         module, result = super()._train(training, held_out, fingerprint)
         assert isinstance(module, GANModule)
         if module.encoder is not None:
-            self._train_encoder(module, training, held_out, fingerprint)
+            stopped_by = self._train_encoder(module, training, held_out, fingerprint, result)
+            if stopped_by == "interrupt":
+                # The fit did not come to its end, wherever Ctrl-C was pressed.
+                result = replace(result, stopped_by=stopped_by)
         return module, result
 
     def _train_encoder(
-        self, module: GANModule, training: ImageReader, held_out: ImageReader | None, fingerprint: str
-    ) -> None:
+        self,
+        module: GANModule,
+        training: ImageReader,
+        held_out: ImageReader | None,
+        fingerprint: str,
+        played: TrainingResult,
+    ) -> StopReason:
         assert module.encoder is not None
 
         def held_out_score() -> HeldOutScore:
@@ -257,11 +273,16 @@ class GAN(CalibratedSampling, EncodedImages):
                 return held_out_error(module, held_out)
 
         options = replace(_share(super()._training_options(), ENCODER_SHARE), name=f"{type(self).__name__} encoder")
-        if options.checkpoint_dir is not None:
-            options = replace(options, checkpoint_dir=Path(options.checkpoint_dir) / "encoder")
+        if played.stopped_by == "interrupt":
+            # The game goes on another time, and comes to another generator: this encoder, its share of what was
+            # trained, is for now alone, and its state must not be found then.
+            options = replace(options, **_after(played, options), checkpoint_dir=None)
+        elif options.checkpoint_dir is not None:
+            options = replace(options, checkpoint_dir=Path(options.checkpoint_dir) / ENCODER_STATE)
         score = None if held_out is None else held_out_score
-        train(module.encoder, [encoder_phase(module)], training, options, score, fingerprint=fingerprint)
+        found = train(module.encoder, [encoder_phase(module)], training, options, score, fingerprint=fingerprint)
         module.eval()
+        return found.stopped_by
 
     def _check_restored(self, module: nn.Module) -> None:
         if isinstance(module, GANModule) and module.continuous and not bool((module.deviation_CHW > 0).all()):
@@ -327,3 +348,17 @@ def _share(options: TrainingOptions, share: float) -> TrainingOptions:
     """These options with a share of the epochs (one at least) and of the minutes."""
     minutes = None if options.max_minutes is None else share * options.max_minutes
     return replace(options, max_epochs=max(1, round(share * options.max_epochs)), max_minutes=minutes)
+
+
+def _after(played: TrainingResult, options: TrainingOptions) -> dict[str, Any]:
+    """Epochs and minutes of an encoder that follows a game which ended early, in the same proportion to it."""
+    ratio = ENCODER_SHARE / (1 - ENCODER_SHARE)
+    minutes = None if options.max_minutes is None else min(options.max_minutes, ratio * played.seconds / 60)
+    return {"max_epochs": min(options.max_epochs, max(1, round(ratio * played.n_epochs))), "max_minutes": minutes}
+
+
+def _remove_orphan(folder: Path) -> None:
+    """Remove the state of an encoder whose game is not there: it belongs to a generator that is gone."""
+    if not (folder / CHECKPOINT_NAME).exists():
+        for name in (CHECKPOINT_NAME, HISTORY_NAME):
+            (folder / ENCODER_STATE / name).unlink(missing_ok=True)
