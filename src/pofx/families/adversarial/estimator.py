@@ -19,7 +19,6 @@ from pofx.base import Density
 from pofx.data.images import ImageFormat
 from pofx.data.levels import RealLevels
 from pofx.data.reader import ImageReader
-from pofx.distributions.numerics import in_double
 from pofx.engine.checkpoint import CHECKPOINT_NAME, HISTORY_NAME
 from pofx.engine.devices import full_float32, resolve_device
 from pofx.engine.loop import TrainingResult, train
@@ -31,6 +30,7 @@ from pofx.families.adversarial.encoder import encoder_phase, held_out_error, mea
 from pofx.families.adversarial.features import EncodedImages
 from pofx.families.adversarial.module import KINDS, GANModule
 from pofx.families.adversarial.rejection import Rejection
+from pofx.families.adversarial.standards import mean_and_deviation, reached_ends
 from pofx.families.adversarial.training import game, held_out_divergence
 from pofx.families.adversarial.value_function import OBJECTIVES
 
@@ -42,10 +42,6 @@ ENCODER_STATE = "encoder"
 GAMMA_A_DIMENSION = 5e-3
 #: The same for real-valued data, which the networks see with a deviation of 2.
 GAMMA_A_NUMBER = 0.1
-#: Images from which the mean and deviation of real-valued sub-pixels are taken, at most.
-STANDARDISED_ON = 10_000
-#: Black (or white) is a level of its own, and not only the end of a range, if this share of the sub-pixels has it.
-END_IS_REACHED = 0.05
 #: Latents from which the use of each dimension is measured.
 IMPORTANCE_LATENTS = 256
 
@@ -213,15 +209,12 @@ class GAN(CalibratedSampling, EncodedImages):
 
     def _prepare(self, module: nn.Module, training: ImageReader) -> None:
         assert isinstance(module, GANModule)
-        positions = np.random.default_rng([self.seed_, 3]).permutation(len(training))[:STANDARDISED_ON]
-        images = in_double(training.batch(np.sort(positions))[0])
         if not module.continuous:
-            shares = torch.stack([(images == end).double().mean() for end in (0, module.levels - 1)])
-            module.ends_are_reached.copy_(shares >= END_IS_REACHED)
+            module.ends_are_reached.copy_(reached_ends(training, module.levels, self.seed_))
             return
-        deviation_CHW = images.std(dim=0, correction=0)
-        module.mean_CHW.copy_(images.mean(dim=0))
-        module.deviation_CHW.copy_(torch.where(deviation_CHW > 0, deviation_CHW, 1.0))
+        mean_CHW, deviation_CHW = mean_and_deviation(training, self.seed_)
+        module.mean_CHW.copy_(mean_CHW)
+        module.deviation_CHW.copy_(deviation_CHW)
 
     def _phases(self, module: nn.Module, image_format: ImageFormat) -> Sequence[Phase]:
         assert isinstance(module, GANModule)
