@@ -104,6 +104,9 @@ def held_out_divergence(module: GANModule, reader: ImageReader) -> HeldOutScore:
         x_NCHW, codes = reader.batch(positions[start : start + 128])
         codes = None if codes is None else codes.to(module.device)
         u_NCHW = module.generate(module.latents(len(x_NCHW), generator), codes)
+        if not bool(u_NCHW.isfinite().all()):
+            # Finite weights can make numbers too large: no state to keep, and no reason to lose those before.
+            return HeldOutScore(float("nan"))
         real.append(in_double(module.scaled(x_NCHW.to(module.device))).cpu().flatten(1))
         made.append(in_double(module.scaled(module.quantised(u_NCHW))).cpu().flatten(1))
     if len(positions) < 2:
