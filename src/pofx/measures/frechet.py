@@ -124,7 +124,7 @@ def _within_their_span(first: Array, second: Array) -> tuple[Array, Array]:
         return first, second
     rows = np.concatenate([first, second])
     # rows^T = Q R with orthonormal columns of Q: column i of R has the coordinates of row i.
-    turned = np.linalg.qr((rows - rows.mean(axis=0)).T, mode="r").T
+    turned = np.asarray(np.linalg.qr((rows - rows.mean(axis=0)).T, mode="r")).T
     return turned[: len(first)], turned[len(first) :]
 
 

@@ -104,7 +104,7 @@ class GAN(CalibratedSampling, EncodedImages):
     Attributes set by `fit`, besides those of `GenerativeModel`:
         rejection_ (Rejection or None): the discriminator calibrated on held-out images, and what rejection by it does:
             acceptance rate, bounds on the Jensen-Shannon divergence before and after (after:
-            None where too few passed). None with too few of them.
+            None where too few passed). None with too few of them, or where it gives them no usable numbers.
         latent_importance_ (latent_dim,): with an encoder, the mean squared change of the image when this dimension
             alone is drawn anew, over 2; in the scale that the networks see ([-1, 1]; real
             numbers: a deviation of 2).
