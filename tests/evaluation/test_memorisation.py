@@ -96,6 +96,14 @@ def test_features_have_a_test_of_their_own(parts):
     assert "on row sums: " in str(result) and "on pixels: " in str(result)
 
 
+def test_the_training_images_are_counted_on_all_features(parts, monkeypatch):
+    train, held_out, new = parts
+    monkeypatch.setattr("pofx.evaluation.memorisation.PART", 400)
+    sums, seen = Extractor("row sums", lambda x: x.sum(axis=2)), []
+    memorisation(new, train, held_out, extractor=sums, progress=lambda *counts: seen.append(counts))
+    assert seen == [(400, 1200), (600, 1200), (1000, 1200), (1200, 1200)]
+
+
 def test_the_gap_in_log_p_names_its_kind(parts):
     train, held_out, new = parts
     vae = pofx.VAE(width=16, depth=1, latent_dim=3, max_epochs=2, random_state=0).fit(train)

@@ -138,3 +138,17 @@ def test_what_is_too_little_is_refused(models, n, said, digits):
     images = digits[0]
     with pytest.raises(ValueError, match=said):
         sample_table(models, images[:300], images[1200:1300], n_images=n, extractor=pixels())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"n_images": 40.0}, "n_images must be a whole number"),
+        ({"n_images": True}, "n_images must be a whole number"),
+        ({"train_labels": np.zeros(7)}, "300 training images need as many labels"),
+    ],
+)
+def test_numbers_and_labels_that_do_not_fit_are_refused(options, said, digits):
+    images = digits[0]
+    with pytest.raises(ValueError, match=said):
+        sample_table({}, images[:300], images[1200:1300], extractor=pixels(), **options)

@@ -149,3 +149,29 @@ def test_too_few_for_the_features_is_told():
 def test_a_result_says_what_it_is():
     text = str(frechet_distance(RNG.normal(size=(50, 2)), RNG.normal(size=(60, 2)), extractor="a named network"))
     assert "on a named network (2 features, 50 real and 60 generated)" in text and "±" in text
+
+
+@pytest.mark.parametrize(("n", "m"), [(9, 7), (3, 2), (15, 15)])
+def test_many_features_of_few_entries_cost_roots_of_small_matrices(n, m, monkeypatch):
+    """Turned into their span: the distance of the definition, and no (d, d) matrix."""
+    d = 40
+    x, y = RNG.normal(size=(n, d)) * np.linspace(0.1, 3, d) + 50, RNG.normal(size=(m, d)) + 51
+    first, second = np.cov(x.T), np.cov(y.T)
+    root = np.linalg.eigvals(first @ second).real.clip(0)
+    by_definition = np.sum((x.mean(0) - y.mean(0)) ** 2) + np.trace(first + second) - 2 * np.sqrt(root).sum()
+    sizes, eigh = [], np.linalg.eigh
+    monkeypatch.setattr(np.linalg, "eigh", lambda matrix: sizes.append(len(matrix)) or eigh(matrix))
+    with pytest.warns(SmallSampleWarning, match="40 features"):
+        result = frechet_distance(x, y)
+    assert result.value == pytest.approx(by_definition, rel=1e-6)
+    assert result.n_features == d and max(sizes) <= n + m
+
+
+def test_the_error_does_not_depend_on_how_many_features_say_nothing():
+    """More columns that are zero take the other way; neither the distance nor its error change."""
+    x, y = RNG.normal(size=(12, 5)), RNG.normal(size=(11, 5)) + 0.5
+    wide = [np.pad(rows, ((0, 0), (0, 60))) for rows in (x, y)]
+    with pytest.warns(SmallSampleWarning):
+        found = frechet_distance(*wide)
+    narrow = frechet_distance(x, y)
+    assert (found.value, found.standard_error) == pytest.approx((narrow.value, narrow.standard_error), rel=1e-9)

@@ -45,13 +45,18 @@ def test_of_a_perfect_generator_the_kl_is_about_what_is_told():
         ([0.5], {}, "integers"),
         ([], {}, "integers"),
         ([0], {"least": 0}, "least"),
+        ([0], {"least": 1.0}, "least must be a whole number"),
+        ([0], {"least": True}, "least must be a whole number"),
+        ([0], {"n_modes": 5.0}, "n_modes must be a whole number"),
+        ([0], {"n_modes": True}, "n_modes must be a whole number"),
+        ([0], {"n_modes": 0}, "n_modes must be a whole number"),
         ([0], {"reference": [0.5, 0.5]}, r"shape \(5,\)"),
         ([0], {"reference": [0.5] * 5}, "sum to 1"),
     ],
 )
 def test_what_makes_no_sense_is_refused(modes, options, said):
     with pytest.raises(ValueError, match=said):
-        mode_coverage(modes, 5, **options)
+        mode_coverage(modes, **({"n_modes": 5} | options))
 
 
 def test_points_belong_to_the_nearest_centre_within_its_radius():
@@ -121,3 +126,12 @@ def test_stacks_of_another_shape_are_refused():
         stacked_images(np.zeros((3, 4, 4, 3)), [0, 1, 2], 4)
     with pytest.raises(ValueError, match="n must be"):
         stacked_images(np.zeros((3, 4, 4)), [0, 1, 2], 0)
+    with pytest.raises(ValueError, match="n must be a whole number"):
+        stacked_images(np.zeros((3, 4, 4)), [0, 1, 2], 2.0)
+    with pytest.raises(ValueError, match="images must be"):
+        stacked_images(np.zeros((0, 4, 4)), [], 4)
+
+
+def test_nothing_is_near_where_there_are_no_centres():
+    with pytest.raises(ValueError, match="m at least 1"):
+        nearest_mode(np.zeros((3, 2)), np.zeros((0, 2)), 1.0)

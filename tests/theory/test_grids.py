@@ -54,3 +54,19 @@ def test_the_law_of_a_generator_that_folds():
 def test_a_generator_that_gives_one_point():
     grid = Grid(-1.0, 1.0, 4)
     assert push_forward(np.full(3, 0.3), [0.5, 0.5], grid) == pytest.approx([0.0, 0.0, 2.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((-1.0, 1.0, 2.5), "n_per_side must be a whole number"),
+        ((-1.0, 1.0, True), "n_per_side must be a whole number"),
+        ((-1.0, 1.0, 0), "n_per_side must be a whole number"),
+        ((-1.0, 1.0, 3, 0), "d must be a whole number"),
+        ((1.0, 1.0, 3), "from a number to a larger one"),
+        ((0.0, np.inf, 3), "from a number to a larger one"),
+    ],
+)
+def test_a_grid_without_cells_is_refused(arguments, said):
+    with pytest.raises(ValueError, match=said):
+        Grid(*arguments)

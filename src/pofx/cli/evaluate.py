@@ -145,7 +145,10 @@ def evaluate(
         )
     copies = None
     if what is not NEW:
-        copies = memorisation(drawn, seen, test, model=fitted, extractor=found.extractor, random_state=seed)
+        with CountedWork("Nearest training images", "images", verbose) as count:
+            copies = memorisation(
+                drawn, seen, test, model=fitted, extractor=found.extractor, random_state=seed, progress=count
+            )
 
     if table is not None:
         text = _csv(found, copies)

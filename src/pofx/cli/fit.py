@@ -110,7 +110,7 @@ def run(
         raise KeyboardInterrupt(f"interrupted before the first epoch was done; {output} is left as it was")
     fitted.save(output)
     if not interrupted:
-        remove_state(folder)
+        remove_state(folder, getattr(estimator, "checkpoint_parts", ()))
     console = OutputConsole()
     console.print(
         f"{estimator.__name__} fitted to {len(collection):,} images of {fitted.spec_} in "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,11 +34,17 @@ def check_state(folder: Path, *, resume: bool) -> None:
         print(f"pofx: there is no unfinished fit in {folder}: beginning anew", file=sys.stderr)
 
 
-def remove_state(folder: Path) -> None:
-    """Remove the state of a fit whose model was saved, and the folder if nothing else is in it."""
+def remove_state(folder: Path, parts: Iterable[str] = ()) -> None:
+    """Remove the state of a fit whose model was saved, and the folder if nothing else is in it.
+
+    Args:
+        parts: folders within it that hold state, too.
+    """
     from pofx.engine.checkpoint import CHECKPOINT_NAME, HISTORY_NAME
 
-    for name in (CHECKPOINT_NAME, HISTORY_NAME):
-        (folder / name).unlink(missing_ok=True)
-    with suppress(OSError):
-        folder.rmdir()
+    # The folder itself last: as long as its checkpoint is there the parts belong to something.
+    for place in (*(folder / part for part in parts), folder):
+        for name in (CHECKPOINT_NAME, HISTORY_NAME):
+            (place / name).unlink(missing_ok=True)
+        with suppress(OSError):
+            place.rmdir()

@@ -4,6 +4,7 @@ images that the model never saw."""
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import mannwhitneyu
 
 from pofx.base import GenerativeModel
+from pofx.data.collection import Progress
 from pofx.evaluation.samples import as_images
 from pofx.files.pictures import sheet, to_display
 from pofx.measures.alike import alike
@@ -106,6 +108,7 @@ def memorisation(
     model: Any = None,
     extractor: Extractor | None = None,
     random_state: int = 0,
+    progress: Progress | None = None,
 ) -> Memorisation:
     """Tell samples that copy training images from samples that are as far from them as new images are.
 
@@ -120,6 +123,7 @@ def memorisation(
             and held-out log p is measured, on 2000 images of either at most.
         extractor: features to test on besides pixels.
         random_state: seed of the choice of images for the gap.
+        progress: called with the training images that were compared with, on all features, and their number.
 
     Raises:
         ValueError: images that are not of one shape and scale, or fewer than two in a set.
@@ -127,9 +131,14 @@ def memorisation(
     drawn, train, held_out = (np.asanyarray(part) for part in (samples, train_images, held_out_images))
     shape = model.spec_.shape_HWC if isinstance(model, GenerativeModel) else None
     in_pixels = Extractor("pixels", lambda images: images)
+    n, n_tests = len(train), 1 if extractor is None else 2
+
+    def counted(before: int) -> Callable[[int], None]:
+        return lambda done: None if progress is None else progress(before + done, n_tests * n)
+
     return Memorisation(
-        _copy_test(drawn, train, held_out, in_pixels, shape),
-        None if extractor is None else _copy_test(drawn, train, held_out, extractor, shape),
+        _copy_test(drawn, train, held_out, in_pixels, shape, counted(0)),
+        None if extractor is None else _copy_test(drawn, train, held_out, extractor, shape, counted(n)),
         _gap(model, train, held_out, random_state) if hasattr(model, "score_samples") else None,
     )
 
@@ -173,6 +182,7 @@ def _copy_test(
     held_out: NDArray[Any],
     extractor: Extractor,
     shape: tuple[int, int, int] | None,
+    progress: Callable[[int], None],
 ) -> CopyTest:
     if len(train) < 2:
         raise ValueError("at least two training images are needed")
@@ -188,6 +198,7 @@ def _copy_test(
         found, which = nearest(queries, features(np.asarray(train[start : start + PART])))
         nearer = found < distances
         distances[nearer], indices[nearer] = found[nearer], which[nearer] + start
+        progress(min(start + PART, len(train)))
     n, m = len(samples), len(held_out)
     test = mannwhitneyu(distances[:n], distances[n:], alternative="less", method="asymptotic")
     return CopyTest(

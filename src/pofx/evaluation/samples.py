@@ -15,7 +15,7 @@ from pofx.base import GenerativeModel
 from pofx.data.collection import Progress
 from pofx.data.levels import UnitLevels
 from pofx.evaluation.autoencoder import PlainAutoencoder
-from pofx.measures.alike import alike
+from pofx.measures.alike import alike, checked_count
 from pofx.measures.classifier import SmallClassifier
 from pofx.measures.extractors import Extractor, of_classifier, pixels, scaled
 from pofx.measures.frechet import FrechetDistance, SmallSampleWarning, frechet_distance
@@ -151,13 +151,16 @@ def sample_table(
         progress: called with the measures done and their number.
 
     Raises:
-        ValueError: fewer than 16 images a set, or images that are not of one shape and scale.
+        ValueError: fewer than 16 images a set, not as many labels as training images, or images that are not of
+            one shape and scale.
     """
     for model in models.values():
         shape = model.spec_.shape_HWC if isinstance(model, GenerativeModel) else shape
     rng = np.random.default_rng([random_state, 3])
     train, held_out = np.asanyarray(train_images), np.asanyarray(held_out_images)
-    n = min(n_images, len(held_out), len(train) // 2 if extractor is None else len(train))
+    if train_labels is not None and np.shape(train_labels) != (len(train),):
+        raise ValueError(f"{len(train)} training images need as many labels, not {np.shape(train_labels)}")
+    n = min(checked_count(n_images, "n_images", 1), len(held_out), len(train) // 2 if extractor is None else len(train))
     if n < LEAST:
         raise ValueError(
             f"at least {LEAST} images are needed in each set, not {n} ({len(train)} training and {len(held_out)} "

@@ -87,6 +87,7 @@ def frechet_distance(real: ArrayLike, generated: ArrayLike, *, extractor: str = 
             SmallSampleWarning,
             stacklevel=2,
         )
+    first, second = _within_their_span(first, second)
     centred = [rows - rows.mean(axis=0) for rows in (first, second)]
     roots = [_covariance_root(rows) for rows in centred]
     left, singular, right = np.linalg.svd(roots[0] @ roots[1])
@@ -111,6 +112,20 @@ def frechet_distance(real: ArrayLike, generated: ArrayLike, *, extractor: str = 
         n_features,
         extractor,
     )
+
+
+def _within_their_span(first: Array, second: Array) -> tuple[Array, Array]:
+    """The same sets turned so that few features tell all of them, if there are fewer entries than features.
+
+    The distance and its error do not change as both sets are moved and turned together, and n entries span n - 1
+    directions at most: what would be roots of (d, d) matrices are roots of (n, n) ones.
+    """
+    if len(first) + len(second) >= first.shape[1]:
+        return first, second
+    rows = np.concatenate([first, second])
+    # rows^T = Q R with orthonormal columns of Q: column i of R has the coordinates of row i.
+    turned = np.asarray(np.linalg.qr((rows - rows.mean(axis=0)).T, mode="r")).T
+    return turned[: len(first)], turned[len(first) :]
 
 
 def _covariance_root(centred: Array) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pofx.distributions.divergences import kullback_leibler
+from pofx.measures.alike import checked_count
 from pofx.measures.distances import nearest
 
 #: The mode of a sample that belongs to none.
@@ -60,15 +61,15 @@ def mode_coverage(
         least: samples that a mode needs to be covered.
 
     Raises:
-        ValueError: modes outside -1..n_modes-1, no sample in any mode, a reference that is no law over the modes.
+        ValueError: an n_modes or least that is no whole number or below 1, modes outside -1..n_modes-1, no sample in
+            any mode, a reference that is no law over the modes.
     """
+    n_modes, least = checked_count(n_modes, "n_modes", 1), checked_count(least, "least", 1)
     found = np.asarray(modes)
     if found.ndim != 1 or found.dtype.kind not in "iu" or len(found) == 0:
         raise ValueError(f"modes must be integers of shape (n,), not {found.dtype} {found.shape}")
     if found.min() < NO_MODE or found.max() >= n_modes:
         raise ValueError(f"modes must lie in -1..{n_modes - 1}, not in {found.min()}..{found.max()}")
-    if least < 1:
-        raise ValueError(f"least must be at least 1, not {least}")
     law = np.full(n_modes, 1 / n_modes) if reference is None else np.asarray(reference, dtype=np.float64)
     if law.shape != (n_modes,):
         raise ValueError(f"reference must have shape ({n_modes},), not {law.shape}")
@@ -102,8 +103,10 @@ def nearest_mode(
         ValueError: shapes that do not belong together.
     """
     x, mu = np.asarray(samples, dtype=np.float64), np.asarray(centres, dtype=np.float64)
-    if x.ndim != 2 or mu.ndim != 2 or x.shape[1] != mu.shape[1]:
-        raise ValueError(f"samples and centres must have shapes (n, d) and (m, d), not {x.shape} and {mu.shape}")
+    if x.ndim != 2 or mu.ndim != 2 or x.shape[1] != mu.shape[1] or len(mu) == 0:
+        raise ValueError(
+            f"samples and centres must have shapes (n, d) and (m, d), m at least 1, not {x.shape} and {mu.shape}"
+        )
     sigma = np.asarray(standard_deviations, dtype=np.float64)
     if sigma.shape not in ((), (len(mu),)) or not (sigma > 0).all():
         raise ValueError(f"standard_deviations must be positive, of shape ({len(mu)},) or one number")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pofx.measures.alike import checked_count
 from pofx.measures.mode_coverage import ModeCoverage, mode_coverage
 
 
@@ -32,13 +33,13 @@ def stacked_images(
         Stacks (n, H, W, 3) of the images' type, and their modes (n,).
 
     Raises:
-        ValueError: images of another shape, or as many labels as images are not given.
+        ValueError: images of another shape or none, not as many labels as images, or an n that is no whole number or
+            below 1.
     """
     gray, y = np.asarray(images), np.asarray(labels)
-    if gray.ndim != 3 or y.shape != (len(gray),):
+    if gray.ndim != 3 or y.shape != (len(gray),) or len(gray) == 0:
         raise ValueError(f"images must be (n, H, W) and labels (n,), not {gray.shape} and {y.shape}")
-    if n < 1:
-        raise ValueError(f"n must be at least 1, not {n}")
+    n = checked_count(n, "n", 1)
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     rng = np.random.default_rng(random_state)
     drawn = rng.integers(len(classes), size=(n, 3))

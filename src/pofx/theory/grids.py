@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pofx.data.toy import NormalMixture
+from pofx.measures.alike import checked_count
 
 Floats = NDArray[np.float64]
 
@@ -25,12 +26,22 @@ class Grid:
     lower, upper : the ends of every coordinate.
     n_per_side : cells along each coordinate.
     d : how many coordinates.
+
+    Raises
+    ------
+    ValueError : a number of cells or coordinates that is no whole one or below 1, ends in the wrong order.
     """
 
     lower: float
     upper: float
     n_per_side: int
     d: int = 1
+
+    def __post_init__(self) -> None:
+        checked_count(self.n_per_side, "n_per_side", 1)
+        checked_count(self.d, "d", 1)
+        if not -math.inf < self.lower < self.upper < math.inf:
+            raise ValueError(f"a grid goes from a number to a larger one, not from {self.lower} to {self.upper}")
 
     @property
     def line(self) -> Floats:

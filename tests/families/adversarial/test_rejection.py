@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest, norm
 
+import pofx
 from pofx.distributions.divergences import jensen_shannon as divergence
 from pofx.families.adversarial.rejection import Rejection, calibrated
 
@@ -121,3 +122,20 @@ def test_numbers_that_no_calibration_has_are_refused(index, number):
     good[index] = number
     with pytest.raises(ValueError, match="calibration of the discriminator"):
         Rejection.from_array(good)
+
+
+def test_numbers_of_a_file_that_overflow_decide_all_the_same():
+    numbers = [1e308, 0.0, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0]
+    found = Rejection.from_array(np.array(numbers))
+    assert found.accepts(np.array([-1e30, 1e30]), np.array([0.0, 0.9])).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("size", [np.nan, np.inf, 1e300])
+def test_logits_that_tell_nothing_cost_the_rejection_and_not_the_fit(size, monkeypatch):
+    monkeypatch.setattr(pofx.GAN, "_logits", lambda self, x_NCHW, codes: np.full(len(x_NCHW), size))
+    model = pofx.GAN(width=4, depth=1, latent_dim=2, max_epochs=1, validation_fraction=0.2, random_state=0)
+    with pytest.warns(UserWarning, match="there is no rejection"):
+        model.fit(np.random.default_rng(0).integers(0, 4, (120, 4, 4)).astype(np.uint8))
+    assert model.rejection_ is None and model.sample(2).shape == (2, 4, 4)
+    with pytest.raises(ValueError, match="numbers of a usable size"):
+        model.sample(2, reject=True)

@@ -131,3 +131,14 @@ def test_the_score_is_minus_the_energy_distance_of_rounded_images():
     within = sum(cdist(z, z).sum() / (40 * 39) for z in (x, y))
     assert found.score == pytest.approx(within - 2 * cdist(x, y).mean(), rel=1e-10)
     assert found.score < -0.5 < -found.noise < 0
+
+
+def test_a_generator_whose_numbers_overflow_has_no_score():
+    """Its weights are finite, so that no step was taken back; the states before it are not to be lost."""
+    module = players()
+    with torch.no_grad():
+        for parameter in module.generator.parameters():
+            parameter.mul_(1e200)
+    X = np.random.default_rng(0).integers(0, 5, (40, 16)).astype(np.uint8)
+    with torch.inference_mode():
+        assert np.isnan(held_out_divergence(module, ImageReader(X, image_format())).score)

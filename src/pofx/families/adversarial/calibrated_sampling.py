@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from pofx.families.adversarial.rejection import Rejection, calibrated
 
 #: Images of each kind that calibrate the discriminator, at most and at least.
 CALIBRATION_IMAGES, LEAST_CALIBRATION_IMAGES = 5000, 20
+#: Logits from which on (and NaN) nothing can be learned.
+LARGEST_LOGIT = 1e30
 #: Rounds of rejection in a row that give no image; then the calibration does not belong to this generator.
 FRUITLESS_ROUNDS = 1000
 
@@ -59,7 +62,7 @@ class CalibratedSampling(GenerativeModel):
         if self.rejection_ is None:
             raise ValueError(
                 f"reject=True needs a discriminator calibrated on at least {LEAST_CALIBRATION_IMAGES} images that were "
-                "held out: fit with a larger validation_fraction"
+                "held out (fit with a larger validation_fraction), to which it gives numbers of a usable size"
             )
         rejection = self.rejection_
         return self._sample(
@@ -104,4 +107,11 @@ class CalibratedSampling(GenerativeModel):
                 codes = None if codes is None else codes.to(self.module_.device)
                 real.append(self._logits(x_NCHW.to(self.module_.device), codes))
                 generated.append(self._logits(self._draw(len(x_NCHW), codes, generator), codes))
-        return calibrated(np.concatenate(real), np.concatenate(generated), rng)
+        logits = np.concatenate(real), np.concatenate(generated)
+        if not all((np.abs(part) < LARGEST_LOGIT).all() for part in logits):
+            # The training is done, and what it learned is not lost for the sake of the calibration.
+            warnings.warn(
+                "the discriminator gives numbers that cannot be calibrated: there is no rejection", stacklevel=2
+            )
+            return None
+        return calibrated(*logits, rng)

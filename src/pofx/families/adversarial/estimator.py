@@ -19,29 +19,29 @@ from pofx.base import Density
 from pofx.data.images import ImageFormat
 from pofx.data.levels import RealLevels
 from pofx.data.reader import ImageReader
-from pofx.distributions.numerics import in_double
+from pofx.engine.checkpoint import CHECKPOINT_NAME, HISTORY_NAME
 from pofx.engine.devices import full_float32, resolve_device
 from pofx.engine.loop import TrainingResult, train
 from pofx.engine.options import TrainingOptions
 from pofx.engine.phase import HeldOutScore, Phase
+from pofx.engine.run import StopReason
 from pofx.families.adversarial.calibrated_sampling import CalibratedSampling
 from pofx.families.adversarial.encoder import encoder_phase, held_out_error, mean_squared_error
 from pofx.families.adversarial.features import EncodedImages
 from pofx.families.adversarial.module import KINDS, GANModule
 from pofx.families.adversarial.rejection import Rejection
+from pofx.families.adversarial.standards import mean_and_deviation, reached_ends
 from pofx.families.adversarial.training import game, held_out_divergence
 from pofx.families.adversarial.value_function import OBJECTIVES
 
 #: Share of the epochs or minutes of a fit in which the encoder is trained, after the game.
 ENCODER_SHARE = 0.2
+#: Where in the folder of the fit's state that of the encoder's training is.
+ENCODER_STATE = "encoder"
 #: gamma of the relativistic game for an image of one sub-pixel in the scale of [-1, 1]; it grows with their number.
 GAMMA_A_DIMENSION = 5e-3
 #: The same for real-valued data, which the networks see with a deviation of 2.
 GAMMA_A_NUMBER = 0.1
-#: Images from which the mean and deviation of real-valued sub-pixels are taken, at most.
-STANDARDISED_ON = 10_000
-#: Black (or white) is a level of its own, and not only the end of a range, if this share of the sub-pixels has it.
-END_IS_REACHED = 0.05
 #: Latents from which the use of each dimension is measured.
 IMPORTANCE_LATENTS = 256
 
@@ -104,7 +104,7 @@ class GAN(CalibratedSampling, EncodedImages):
     Attributes set by `fit`, besides those of `GenerativeModel`:
         rejection_ (Rejection or None): the discriminator calibrated on held-out images, and what rejection by it does:
             acceptance rate, bounds on the Jensen-Shannon divergence before and after (after:
-            None where too few passed). None with too few of them.
+            None where too few passed). None with too few of them, or where it gives them no usable numbers.
         latent_importance_ (latent_dim,): with an encoder, the mean squared change of the image when this dimension
             alone is drawn anew, over 2; in the scale that the networks see ([-1, 1]; real
             numbers: a deviation of 2).
@@ -123,6 +123,8 @@ class GAN(CalibratedSampling, EncodedImages):
     """
 
     density: ClassVar[Density] = "none"
+    #: Folders within ``checkpoint_dir`` that hold state of the fit, too.
+    checkpoint_parts: ClassVar[tuple[str, ...]] = (ENCODER_STATE,)
     module_: GANModule
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -207,15 +209,12 @@ class GAN(CalibratedSampling, EncodedImages):
 
     def _prepare(self, module: nn.Module, training: ImageReader) -> None:
         assert isinstance(module, GANModule)
-        positions = np.random.default_rng([self.seed_, 3]).permutation(len(training))[:STANDARDISED_ON]
-        images = in_double(training.batch(np.sort(positions))[0])
         if not module.continuous:
-            shares = torch.stack([(images == end).double().mean() for end in (0, module.levels - 1)])
-            module.ends_are_reached.copy_(shares >= END_IS_REACHED)
+            module.ends_are_reached.copy_(reached_ends(training, module.levels, self.seed_))
             return
-        deviation_CHW = images.std(dim=0, correction=0)
-        module.mean_CHW.copy_(images.mean(dim=0))
-        module.deviation_CHW.copy_(torch.where(deviation_CHW > 0, deviation_CHW, 1.0))
+        mean_CHW, deviation_CHW = mean_and_deviation(training, self.seed_)
+        module.mean_CHW.copy_(mean_CHW)
+        module.deviation_CHW.copy_(deviation_CHW)
 
     def _phases(self, module: nn.Module, image_format: ImageFormat) -> Sequence[Phase]:
         assert isinstance(module, GANModule)
@@ -240,15 +239,25 @@ class GAN(CalibratedSampling, EncodedImages):
     def _train(
         self, training: ImageReader, held_out: ImageReader | None, fingerprint: str
     ) -> tuple[nn.Module, TrainingResult]:
+        if self.encoder and self.checkpoint_dir is not None:
+            _remove_orphan(Path(self.checkpoint_dir))
         module, result = super()._train(training, held_out, fingerprint)
         assert isinstance(module, GANModule)
         if module.encoder is not None:
-            self._train_encoder(module, training, held_out, fingerprint)
+            stopped_by = self._train_encoder(module, training, held_out, fingerprint, result)
+            if stopped_by == "interrupt":
+                # The fit did not come to its end, wherever Ctrl-C was pressed.
+                result = replace(result, stopped_by=stopped_by)
         return module, result
 
     def _train_encoder(
-        self, module: GANModule, training: ImageReader, held_out: ImageReader | None, fingerprint: str
-    ) -> None:
+        self,
+        module: GANModule,
+        training: ImageReader,
+        held_out: ImageReader | None,
+        fingerprint: str,
+        played: TrainingResult,
+    ) -> StopReason:
         assert module.encoder is not None
 
         def held_out_score() -> HeldOutScore:
@@ -257,11 +266,16 @@ class GAN(CalibratedSampling, EncodedImages):
                 return held_out_error(module, held_out)
 
         options = replace(_share(super()._training_options(), ENCODER_SHARE), name=f"{type(self).__name__} encoder")
-        if options.checkpoint_dir is not None:
-            options = replace(options, checkpoint_dir=Path(options.checkpoint_dir) / "encoder")
+        if played.stopped_by == "interrupt":
+            # The game goes on another time, and comes to another generator: this encoder, its share of what was
+            # trained, is for now alone, and its state must not be found then.
+            options = replace(options, **_after(played, options), checkpoint_dir=None)
+        elif options.checkpoint_dir is not None:
+            options = replace(options, checkpoint_dir=Path(options.checkpoint_dir) / ENCODER_STATE)
         score = None if held_out is None else held_out_score
-        train(module.encoder, [encoder_phase(module)], training, options, score, fingerprint=fingerprint)
+        found = train(module.encoder, [encoder_phase(module)], training, options, score, fingerprint=fingerprint)
         module.eval()
+        return found.stopped_by
 
     def _check_restored(self, module: nn.Module) -> None:
         if isinstance(module, GANModule) and module.continuous and not bool((module.deviation_CHW > 0).all()):
@@ -327,3 +341,17 @@ def _share(options: TrainingOptions, share: float) -> TrainingOptions:
     """These options with a share of the epochs (one at least) and of the minutes."""
     minutes = None if options.max_minutes is None else share * options.max_minutes
     return replace(options, max_epochs=max(1, round(share * options.max_epochs)), max_minutes=minutes)
+
+
+def _after(played: TrainingResult, options: TrainingOptions) -> dict[str, Any]:
+    """Epochs and minutes of an encoder that follows a game which ended early, in the same proportion to it."""
+    ratio = ENCODER_SHARE / (1 - ENCODER_SHARE)
+    minutes = None if options.max_minutes is None else min(options.max_minutes, ratio * played.seconds / 60)
+    return {"max_epochs": min(options.max_epochs, max(1, round(ratio * played.n_epochs))), "max_minutes": minutes}
+
+
+def _remove_orphan(folder: Path) -> None:
+    """Remove the state of an encoder whose game is not there: it belongs to a generator that is gone."""
+    if not (folder / CHECKPOINT_NAME).exists():
+        for name in (CHECKPOINT_NAME, HISTORY_NAME):
+            (folder / ENCODER_STATE / name).unlink(missing_ok=True)

@@ -53,7 +53,8 @@ class Rejection:
         return np.asarray(np.log(np.maximum(uniform_N, 1e-300)) < self._log_acceptance(logit_N))
 
     def _log_acceptance(self, logit_N: Floats) -> Floats:
-        return np.asarray(np.minimum(self.slope * logit_N + self.intercept - self.log_bound, 0.0))
+        with np.errstate(over="ignore"):  # beyond all numbers it is certain, in one way or the other
+            return np.asarray(np.minimum(self.slope * logit_N + self.intercept - self.log_bound, 0.0))
 
     def to_array(self) -> Floats:
         """The numbers, in the order of the attributes; NaN for None."""

@@ -29,8 +29,9 @@ BETAS, FINAL_BETA2 = (0.0, 0.9), 0.99
 CLASSICAL_BETAS = (0.5, 0.999)
 #: Fully connected networks do better with some momentum and a steady second rate.
 MLP_BETAS = (0.5, 0.99)
-#: Images of each kind from which the divergence is measured, at most.
-DIVERGENCE_IMAGES = 2000
+#: Images of each kind from which the divergence is measured, at most; and of large images so many that the numbers of
+#: either kind take no more than 256 MiB, but not fewer than 32.
+DIVERGENCE_IMAGES, DIVERGENCE_NUMBERS, LEAST_DIVERGENCE_IMAGES = 2000, 2**25, 32
 
 
 def game(
@@ -96,15 +97,24 @@ def held_out_divergence(module: GANModule, reader: ImageReader) -> HeldOutScore:
     of the estimate for equal laws.
     """
     generator = torch.Generator(module.device).manual_seed(0)
-    positions = np.random.default_rng(0).permutation(len(reader))[:DIVERGENCE_IMAGES]
+    positions = np.random.default_rng(0).permutation(len(reader))
+    positions = positions[: divergence_images(reader.image_format.spec.n_dims)]
     real, made = [], []
     for start in range(0, len(positions), 128):
         x_NCHW, codes = reader.batch(positions[start : start + 128])
         codes = None if codes is None else codes.to(module.device)
         u_NCHW = module.generate(module.latents(len(x_NCHW), generator), codes)
+        if not bool(u_NCHW.isfinite().all()):
+            # Finite weights can make numbers too large: no state to keep, and no reason to lose those before.
+            return HeldOutScore(float("nan"))
         real.append(in_double(module.scaled(x_NCHW.to(module.device))).cpu().flatten(1))
         made.append(in_double(module.scaled(module.quantised(u_NCHW))).cpu().flatten(1))
     if len(positions) < 2:
         return HeldOutScore(float("nan"))
     distance = energy_distance(torch.cat(real).numpy(), torch.cat(made).numpy())
     return HeldOutScore(-distance.value, {"held_out_noise": distance.null_deviation}, distance.null_deviation)
+
+
+def divergence_images(n_dims: int) -> int:
+    """How many held-out images of so many sub-pixels are compared, at most."""
+    return min(DIVERGENCE_IMAGES, max(LEAST_DIVERGENCE_IMAGES, DIVERGENCE_NUMBERS // n_dims))
