@@ -44,7 +44,17 @@ def test_what_is_no_number_has_no_colour():
 
 @pytest.mark.parametrize(
     ("values", "limit"),
-    [([0.3, -1.7], 2), ([2.0], 2), ([-2.001], 5), ([0.2, 0.1], 0.2), ([7.0], 10), ([730.0], 1000), ([0.0], 1), ([], 1)],
+    [
+        ([0.3, -1.7], 2),
+        ([2.0], 2),
+        ([-2.001], 5),
+        ([0.2, 0.1], 0.2),
+        ([7.0], 10),
+        ([730.0], 1000),
+        ([0.0], 1),
+        ([], 1),
+        ([5e-324], 1),
+    ],
 )
 def test_limits_are_round(values, limit):
     assert round_limit(values) == pytest.approx(limit)

@@ -39,11 +39,11 @@ def diverging(values: ArrayLike, limit: float) -> NDArray[np.uint8]:
 def round_limit(values: ArrayLike) -> float:
     """A round limit for `diverging`: 1, 2 or 5 times a power of ten that 97 % of the |values| do not exceed.
 
-    1 if all are zero, or if there are none.
+    1 if all are zero, or so small that their power of ten is, or if there are none.
     """
     sizes = np.abs(np.asarray(values, dtype=np.float64)).ravel()
     reach = float(np.quantile(sizes, COVERED)) if len(sizes) else 0.0
-    if reach == 0 or not np.isfinite(reach):
+    if reach < np.finfo(np.float64).tiny or not np.isfinite(reach):
         return 1.0
     power = 10.0 ** np.floor(np.log10(reach))
     # The tolerance: 0.2 is not to become 0.5 because of a rounding error.
