@@ -41,7 +41,7 @@ def test_the_relativistic_discriminator_sees_pairs():
 
 
 def test_the_relativistic_optimum_is_the_log_ratio_and_tells_the_divergence_of_pairs():
-    """All pairs of laws with the weights p = (5, 3, 1, 1) / 10 and q = (1, 2, 3, 4) / 10: each as often as it occurs."""
+    """All pairs of two known laws, each as often as it occurs."""
     p, q = np.array([5, 3, 1, 1]) / 10, np.array([1, 2, 3, 4]) / 10
     real, made = np.repeat(np.arange(4), [5, 3, 1, 1]), np.repeat(np.arange(4), [1, 2, 3, 4])
     pairs = torch.cartesian_prod(torch.from_numpy(real), torch.from_numpy(made)).T
