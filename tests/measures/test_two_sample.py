@@ -1,6 +1,7 @@
 """The fresh-classifier test against laws whose Jensen-Shannon divergence is known."""
 
 import math
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -131,6 +132,27 @@ class Certain:
 
     def predict_proba(self, X):
         return np.stack([X[:, 0] <= 0, X[:, 0] > 0], axis=1).astype(float)
+
+
+class Remembering(LogisticRegression):
+    """Keeps what it said of the entries that it was tested on."""
+
+    said: ClassVar[list[np.ndarray]] = []
+
+    def predict_proba(self, X):
+        self.said.append(super().predict_proba(X))
+        return self.said[-1]
+
+
+def test_bound_and_error_are_those_of_the_test_entries_written_out():
+    """Of 16 test entries of either set, where the divisor n - 1 of a variance is not n."""
+    result = bound(*normals(1.0), 32, 0, Remembering())
+    p = Remembering.said[-1] * (1 - 1 / 17) + 1 / 17 / 2
+    of_real, of_generated = np.log(p[:16, 1]), np.log(p[16:, 0])
+    assert p.shape == (32, 2)
+    assert result.jsd_bound == pytest.approx(math.log(2) + (of_real.mean() + of_generated.mean()) / 2)
+    variances = [((part - part.mean()) ** 2).sum() / 15 for part in (of_real, of_generated)]
+    assert result.jsd_standard_error == pytest.approx(math.sqrt(sum(variances) / 16) / 2)
 
 
 @pytest.mark.parametrize("n", [16, 1000])

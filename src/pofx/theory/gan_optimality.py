@@ -3,8 +3,8 @@
 p is the law of the data, q that of the generator, both on the same n points: probabilities of a finite law, or
 densities at the cells of a grid of volume v each (v = 1 for a finite law). D(x) is the probability that x is real.
 
-All of it is about the minimax game's value V and the discriminator that maximises V. It tells nothing of a relativistic
-discriminator, whose optimum is another.
+All of it is about the minimax game's value V and the discriminator that maximises V. The relativistic game has another
+value, and C(G) does not hold for it: see `pofx.families.adversarial.value_function`.
 
 Source: Goodfellow et al. 2014, "Generative adversarial nets", arXiv 1406.2661, sections 3 and 4.1.
 """

@@ -5,7 +5,7 @@ import torch
 
 from pofx.data.images import ImageFormat, ImageSpec
 from pofx.data.levels import IntegerLevels
-from pofx.families.adversarial.module import GANModule
+from pofx.families.adversarial.module import GANModule, chosen_architecture
 
 
 def module(levels=5, continuous=False):
@@ -41,3 +41,9 @@ def test_what_is_generated_has_bounds_only_where_there_are_levels():
     z = 50 * torch.randn(200, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     torch.manual_seed(0)
     assert module().generate(z, None).abs().max() <= 1 < module(continuous=True).generate(z, None).abs().max()
+
+
+def test_convolutions_are_for_images_that_have_both_sides():
+    sides = {(8, 8): "mlp", (15, 40): "mlp", (40, 15): "mlp", (16, 16): "convolutional", (16, 40): "convolutional"}
+    assert {side: chosen_architecture("auto", *side) for side in sides} == sides
+    assert chosen_architecture("residual", 8, 8) == "residual"

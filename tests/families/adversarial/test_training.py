@@ -10,6 +10,7 @@ from pofx.data.images import ImageFormat, ImageSpec
 from pofx.data.levels import IntegerLevels
 from pofx.data.reader import ImageReader
 from pofx.engine.phase import Batch
+from pofx.families.adversarial.augmentation import augmented
 from pofx.families.adversarial.module import GANModule
 from pofx.families.adversarial.training import game, held_out_divergence
 
@@ -37,7 +38,7 @@ def players(n_classes=0, architecture="mlp", side=4):
 def batch(progress=0.0, n_classes=0):
     """Six images; all noise of a loss is from seed 5."""
     x = torch.randint(0, 5, (6, 1, 4, 4), generator=torch.Generator().manual_seed(1))
-    y = torch.tensor([0, 1, 2, 2, 1, 0]) if n_classes else None
+    y = torch.tensor([0, 1, 2, 2, 0, 1]) if n_classes else None  # not the same from the end
     return Batch(x, y, 0, progress, torch.Generator().manual_seed(5))
 
 
@@ -104,6 +105,18 @@ def test_the_generator_is_told_its_own_loss(objective, expected):
     torch.testing.assert_close(found.total, expected(*(module.logits(u, given.y) for u in images(module, given))))
     gradients = torch.autograd.grad(found.total, list(module.generator.parameters()))
     assert all((gradient != 0).any() for gradient in gradients)
+
+
+def test_with_augmentation_both_players_losses_are_of_changed_images_alone():
+    """The noise is drawn in order: latents, then the changes of one set and of the other."""
+    module = players()
+    phases = game(module, objective="relativistic", gamma=0.0, augmentation=True)
+    for phase, order in zip(phases, (("real", "made"), ("made", "real")), strict=True):
+        given = batch()
+        made = module.generate(module.latents(6, given.generator), None)
+        shown = {"real": module.scaled(given.x), "made": made}
+        logits = {name: module.logits(augmented(shown[name], given.generator), None) for name in order}
+        torch.testing.assert_close(phase.loss(batch()).total, -logsigmoid(logits[order[0]] - logits[order[1]]).mean())
 
 
 def test_each_player_moves_its_own_weights_at_the_rates_of_its_game():

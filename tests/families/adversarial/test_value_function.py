@@ -2,9 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
+from pofx.distributions.divergences import jensen_shannon
 from pofx.families.adversarial import value_function as game
 
 REAL = torch.tensor([0.3, -1.2, 2.0], dtype=torch.float64)
@@ -36,6 +38,20 @@ def test_the_relativistic_discriminator_sees_pairs():
     torch.testing.assert_close(game.relativistic_discriminator_loss(REAL, MADE), -torch.log(D(REAL - MADE)).mean())
     turned = game.relativistic_discriminator_loss(REAL, MADE.flip(0))
     assert not torch.isclose(turned, game.relativistic_discriminator_loss(REAL, MADE))
+
+
+def test_the_relativistic_optimum_is_the_log_ratio_and_tells_the_divergence_of_pairs():
+    """All pairs of two known laws, each as often as it occurs."""
+    p, q = np.array([5, 3, 1, 1]) / 10, np.array([1, 2, 3, 4]) / 10
+    real, made = np.repeat(np.arange(4), [5, 3, 1, 1]), np.repeat(np.arange(4), [1, 2, 3, 4])
+    pairs = torch.cartesian_prod(torch.from_numpy(real), torch.from_numpy(made)).T
+    of_pairs = jensen_shannon(np.outer(p, q).ravel(), np.outer(q, p).ravel())
+    for constant in (0.0, 2.5):
+        d = torch.from_numpy(np.log(p / q) + constant).requires_grad_()
+        loss = game.relativistic_discriminator_loss(d[pairs[0]], d[pairs[1]])
+        (slope,) = torch.autograd.grad(loss, d)  # the loss is convex in d
+        assert float(loss.detach()) == pytest.approx(math.log(2) - of_pairs, abs=1e-12) and slope.abs().max() < 1e-12
+    assert of_pairs > jensen_shannon(p, q) + 0.05
 
 
 @pytest.mark.parametrize("objective", game.OBJECTIVES)

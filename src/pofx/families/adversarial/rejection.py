@@ -1,10 +1,10 @@
 """Rejection of generated images by a discriminator that was calibrated anew.
 
-The logit of a discriminator at the end of a game is no log ratio of densities: its scale is off, and in the
-relativistic game it has another meaning altogether. Calibrated on images that neither player was trained on it tells,
-as well as this discriminator can, r(d) = log p_data - log p_G; a generated image is then accepted with probability
-proportional to exp(r). Turner et al. 2019, arXiv 1811.11357, section 3.1 (calibration); Azadi et al. 2019, arXiv
-1810.06758 (rejection).
+The logit of a discriminator at the end of a game is no log ratio of densities: its scale is off, for penalties flatten
+it, and the relativistic game fixes even the best one only but for a constant. Calibrated on images that neither player
+was trained on it tells, as well as this discriminator can, r(d) = log p_data - log p_G; a generated image is then
+accepted with probability proportional to exp(r). Turner et al. 2019, arXiv 1811.11357, section 3.1 (calibration); Azadi
+et al. 2019, arXiv 1810.06758 (rejection).
 """
 
 from __future__ import annotations

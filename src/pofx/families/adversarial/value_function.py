@@ -44,8 +44,10 @@ def non_saturating_loss(real_N: Tensor, generated_N: Tensor) -> Tensor:
 def relativistic_discriminator_loss(real_N: Tensor, generated_N: Tensor) -> Tensor:
     """E[softplus(-(d(x) - d(G(z))))]: a real image is to be more real than the generated one it is paired with.
 
-    D = sigmoid(d) is no probability in this game, and its optimum tells no Jensen-Shannon divergence. Source:
-    Jolicoeur-Martineau 2018, arXiv 1807.00734; with both penalties Huang et al. 2025, arXiv 2501.05441, eq. 2.
+    Its least value is log 2 - JSD(p_data x p_G || p_G x p_data), the divergence of pairs in either order, at
+    d = log p_data - log p_G + c for any c: so sigmoid(d) is no probability, and the divergence is not that of
+    p_data and p_G themselves, which is smaller. Source: Jolicoeur-Martineau 2018, arXiv 1807.00734; with both penalties
+    Huang et al. 2025, arXiv 2501.05441, eq. 2.
     """
     return softplus(generated_N - real_N).mean()
 
