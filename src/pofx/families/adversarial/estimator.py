@@ -51,7 +51,7 @@ class GAN(CalibratedSampling, EncodedImages):
 
     The discriminator maximises V(D, G) = E[log D(x)] + E[log(1 - D(G(z)))], D = sigmoid(d), and the generator minimises
     it (Goodfellow et al. 2014, arXiv 1406.2661); at its optimum D is p_data / (p_data + p_G) and V comes to
-    -log 4 + 2 JSD(p_data || p_G). The default is a modern form of the game that does not drop modes: relativistic
+    -log 4 + 2 JSD(p_data || p_G). The default is a modern form of the game made to keep modes: relativistic
     losses with penalties on the slope of d at real and generated images (Huang et al. 2025, arXiv 2501.05441). In that
     game sigmoid(d) is no probability, and V is not -log 4 + 2 JSD.
 
