@@ -6,6 +6,7 @@ Shapes: N images, C channels, H x W pixels.
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -230,9 +231,9 @@ class PublishedInception:
         counter: Counter = uncounted,
     ) -> None:
         self._device, self._top, self._counter = torch.device(device), levels - 1, counter
-        _check_published(Path(weights))
+        content = _published(Path(weights))
         self._network = InceptionV3()
-        state = torch.load(Path(weights), map_location="cpu", weights_only=True)
+        state = torch.load(content, map_location="cpu", weights_only=True)
         # The file also holds the layer that names classes, which features do not need.
         wanted = self._network.state_dict()
         found = {name: state[name] for name in wanted if not name.endswith("num_batches_tracked")}
@@ -258,14 +259,17 @@ class PublishedInception:
         return features
 
 
-def _check_published(path: Path) -> None:
+def _published(path: Path) -> io.BytesIO:
+    """The published file; what is compared is what is read, whatever becomes of the file meanwhile."""
     # The size first: a stranger's file of any length is not read through.
-    right = path.stat().st_size == FILE_BYTES
-    if right:
+    content = b""
+    if path.stat().st_size == FILE_BYTES:
         with path.open("rb") as file:
-            right = hashlib.file_digest(file, "sha256").hexdigest() == SHA256
+            content = file.read(FILE_BYTES + 1)
+    right = hashlib.sha256(content).hexdigest() == SHA256
     if not right:
         raise ValueError(
             f"{path} is not the published file of Inception weights (pt_inception-2015-12-05-6726825d.pth, "
             f"{FILE_BYTES:,} bytes, SHA-256 {SHA256[:16]}...): no other weights make a FID"
         )
+    return io.BytesIO(content)
