@@ -9,8 +9,8 @@ from PIL import Image
 
 import pofx
 from pofx.applications.conformal import benjamini_hochberg, false_alarm_rate
+from pofx.applications.outlier_answers import Assessment
 from pofx.applications.outlier_file import to_attachment
-from pofx.applications.outliers import Assessment
 from pofx.cli import main
 from pofx.cli.outlier_detector import lowest_p
 from pofx.cli.outlier_report import OVERVIEW, from_most_atypical, said_of

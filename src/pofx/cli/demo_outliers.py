@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.applications.outliers import Assessment, OutlierDetector
+from pofx.applications.outlier_answers import Assessment
+from pofx.applications.outliers import OutlierDetector
 from pofx.cli.outlier_report import Gallery
 from pofx.cli.output import save_npz
 

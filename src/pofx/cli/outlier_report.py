@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from pofx.applications.conformal import FalseAlarmRate
-    from pofx.applications.outliers import Assessment, OutlierDetector
+    from pofx.applications.outlier_answers import Assessment
+    from pofx.applications.outliers import OutlierDetector
     from pofx.data.collection import Skipped
     from pofx.data.images import ImageFormat
 
