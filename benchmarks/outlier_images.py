@@ -26,6 +26,16 @@ class Task:
     ordinary: Images
     foreign: dict[str, Images]
 
+    def rounded(self, levels: int) -> Task:
+        """The same images of 256 levels in so many evenly wide steps of them, 0 to ``levels`` - 1."""
+
+        def of(images: Images) -> Images:
+            return (images.astype(np.int64) * levels // 256).astype(np.uint8)
+
+        return Task(
+            self.name, of(self.known), of(self.ordinary), {kind: of(some) for kind, some in self.foreign.items()}
+        )
+
 
 def task(data: str, seed: int, part: int) -> Task:
     """The images of a benchmark; ``part`` is the digit or class that is ordinary, where there is one."""

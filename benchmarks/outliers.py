@@ -5,6 +5,7 @@
     python benchmarks/outliers.py fashion_to_mnist --arm vae --ratio              # the likelihood ratio, too
     python benchmarks/outliers.py fashion_to_mnist --arm floors --seed 0
     python benchmarks/outliers.py one_class_mnist --arm vae --part 3 --minutes 2  # the digit 3 is ordinary
+    python benchmarks/outliers.py one_class_mnist --arm vae --part 3 --minutes 2 --levels 2 --set latent_dim=16
     python benchmarks/outliers.py magnetic --arm vae --tile 32
     python benchmarks/outliers.py cifar --arm vae --part 0
     python benchmarks/outliers.py false_alarms --arm vae
@@ -20,7 +21,8 @@ of MNIST that it has not seen into reference, calibration and test. ``hostile``:
 ordinary image. ``contamination``: a share of the 6,000 images of MNIST is of Fashion-MNIST.
 
 Arms: ``vae``, ``pixelcnn``, ``gan`` (with an encoder), the defaults of pofx but for the minutes; ``floors``. ``--set
-NAME=VALUE`` changes a parameter, and is in the row. Each appends rows to ``results/outliers.csv``.
+NAME=VALUE`` changes a parameter, ``--levels`` rounds all images to fewer levels of grey (for floors, too); both are in
+the row. Each appends rows to ``results/outliers.csv``.
 """
 
 from __future__ import annotations
@@ -56,10 +58,15 @@ def main() -> None:
     parser.add_argument("--ratio", action="store_true", help="the likelihood ratio, too")
     parser.add_argument("--share", type=float, default=0.0, help="of foreign images among the ordinary ones")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes")
+    parser.add_argument("--levels", type=int, default=256, help="of grey, to which all images are rounded first")
     parser.add_argument("--keep", type=Path, help="folder for the model and the statistics of all images")
     arguments = parser.parse_args()
     if arguments.arm == "floors" and arguments.data not in DATA:
         parser.error(f"{arguments.data} is about a detector, and floors are none")
+    if arguments.levels != 256:
+        if arguments.data not in DATA:
+            parser.error(f"{arguments.data} is of 256 levels")
+        arguments.changes.append(f"levels={arguments.levels}")
     if arguments.data == "false_alarms":
         false_alarms(arguments)
     elif arguments.data == "hostile":
@@ -67,9 +74,9 @@ def main() -> None:
     elif arguments.data == "contamination":
         contamination(arguments)
     elif arguments.arm == "floors":
-        simple(arguments, task(arguments.data, arguments.seed, arguments.part))
+        simple(arguments, task(arguments.data, arguments.seed, arguments.part).rounded(arguments.levels))
     else:
-        compare(arguments, task(arguments.data, arguments.seed, arguments.part))
+        compare(arguments, task(arguments.data, arguments.seed, arguments.part).rounded(arguments.levels))
 
 
 def fitted(arguments: argparse.Namespace, training: Images) -> Any:

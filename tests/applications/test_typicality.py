@@ -51,6 +51,10 @@ def test_a_statistic_that_never_varies_says_nothing():
     law = TypicalLaw.fit(np.column_stack([t, np.full(300, 7.0)]))
     other = law.log_density(np.column_stack([new, np.full(50, 7.0)]))
     np.testing.assert_array_equal(other, law.log_density(np.column_stack([new, np.full(50, 9e9)])))
+    # The same but for rounding: 0.3 and 0.1 * 3 are two numbers.
+    law = TypicalLaw.fit(np.column_stack([t, np.where(np.arange(300) % 2, 0.3, 0.1 * 3)]))
+    nearly = [law.log_density(np.column_stack([new, np.full(50, value)])) for value in (0.3, 0.3 + 1e-12)]
+    np.testing.assert_array_equal(*nearly)
     assert np.corrcoef(other, TypicalLaw.fit(t).log_density(new))[0, 1] > 0.99
 
 
@@ -60,6 +64,8 @@ def test_one_image_in_twenty_that_does_not_belong_does_not_widen_the_law():
     strange = draw(50, rng) + np.array([0.0, 40.0, 0.0])
     with_strange = TypicalLaw.fit(np.vstack([clean, strange]))
     assert with_strange.log_density(strange).max() < np.quantile(with_strange.log_density(clean), 0.02)
+    deviation = np.sqrt(np.diag(with_strange.covariance)) * with_strange.scale
+    assert (deviation < 1.3 * clean.std(axis=0)).all()
 
 
 def test_it_can_be_fitted_to_fewer_images_than_statistics_but_not_to_one():

@@ -49,7 +49,7 @@ class Sizes:
         reference, calibration = (self.reference if self.refers else 0.0), self.calibration
         if not self.trains:
             reference, calibration = (share / (reference + calibration) for share in (reference, calibration))
-        n_calibration = round(calibration * n) if self.trains or self.refers else n
+        n_calibration = round(calibration * n)
         n_reference = (round(reference * n) if self.trains else n - n_calibration) if self.refers else 0
         n_training = n - n_reference - n_calibration
         if n_calibration < 1 or (self.refers and n_reference < 2) or (self.trains and n_training < 1):
