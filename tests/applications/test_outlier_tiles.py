@@ -63,6 +63,9 @@ def test_labels_are_those_of_the_images(pages):
     model = pofx.VAE(**VAE | {"conditional": True, "max_epochs": 1})
     found = pofx.OutlierDetector(model, tile=(8, 8), overlap=(0, 0), random_state=0).fit(pages, labels)
     assert found.p_values(pages[:5], labels[:5]).shape == (5,)
+    tiles, of_tiles = found._judges[0].tiling.tiles_of(pages[:3], labels[:3])
+    np.testing.assert_array_equal(tiles[6:12], pages[1].reshape(2, 8, 3, 8).transpose(0, 2, 1, 3).reshape(6, 8, 8))
+    assert of_tiles.tolist() == [0] * 6 + [1] * 6 + [0] * 6
 
 
 @pytest.mark.parametrize(

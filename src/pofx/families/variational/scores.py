@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +13,7 @@ from pofx.data.noise import noise_of_images
 from pofx.density import DensityModel
 from pofx.families.variational import elbo
 from pofx.families.variational.module import VAEModule
-from pofx.families.variational.statistics import STATISTIC_NAMES, surprise_terms, typicality_statistics
+from pofx.families.variational.statistics import STATISTIC_NAMES, excess_surprise, typicality_statistics
 from pofx.families.variational.training import elbo_terms
 
 #: Draws of z for a score: four and their mirror images, which keeps the estimate unbiased and makes it calmer.
@@ -86,10 +88,6 @@ class BoundScores(DensityModel):
         less likely than the model's own images are there.
         """
         reader = self._checked_reader(X, y)
-
-        def surprise(x: Tensor, codes: Tensor | None) -> Tensor:
-            terms, expected, _, _ = surprise_terms(self.module_, x, codes)
-            return terms - expected
-
+        surprise = partial(excess_surprise, self.module_)
         (values,) = self._map(reader, lambda x, codes: self._average_over_classes(x, codes, surprise))
         return self.image_format_.layout(values)

@@ -30,15 +30,12 @@ ACTIVE_VARIANCE = 0.01
 COLLAPSED_KL = 0.05
 
 
-def surprise_terms(module: VAEModule, x_NCHW: Tensor, codes: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """-log p(x_i | z = mu(x)) of each sub-pixel, its expected value under the model (the entropy), and mu, log sigma^2.
-
-    Shapes: NCHW, NCHW, (n, latent_dim), (n, latent_dim).
-    """
+def excess_surprise(module: VAEModule, x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
+    """-log p(x_i | z) - H_i of each sub-pixel at z = mu(x), H_i the value that the model expects (its entropy); NCHW."""
     law = module.law()
-    mean_NL, log_variance_NL = module.encode(module.scaled(x_NCHW), codes)
+    mean_NL, _ = module.encode(module.scaled(x_NCHW), codes)
     parameters = module.decode(mean_NL, codes)
-    return -law.log_prob(parameters, x_NCHW), law.entropy(parameters, x_NCHW), mean_NL, log_variance_NL
+    return -law.log_prob(parameters, x_NCHW) - law.entropy(parameters, x_NCHW)
 
 
 def typicality_statistics(module: VAEModule, x_NCHW: Tensor, codes: Tensor | None, noise_SNL: Tensor | None) -> Tensor:
@@ -47,7 +44,8 @@ def typicality_statistics(module: VAEModule, x_NCHW: Tensor, codes: Tensor | Non
     Args:
         noise_SNL: as for `divergence`.
     """
-    surprise, _, mean_NL, log_variance_NL = surprise_terms(module, x_NCHW, codes)
+    mean_NL, log_variance_NL = module.encode(module.scaled(x_NCHW), codes)
+    surprise = -module.law().log_prob(module.decode(mean_NL, codes), x_NCHW)
     of_latent = torch.stack(
         [
             -in_double(surprise.flatten(1)).sum(dim=1),
