@@ -31,7 +31,7 @@ COLLAPSED_KL = 0.05
 
 
 def excess_surprise(module: VAEModule, x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
-    """-log p(x_i | z) - H_i of each sub-pixel at z = mu(x), H_i the value that the model expects (its entropy); NCHW."""
+    """-log p(x_i | z) - H_i of each sub-pixel at z = mu(x), H_i what the model expects (its entropy); NCHW."""
     law = module.law()
     mean_NL, _ = module.encode(module.scaled(x_NCHW), codes)
     parameters = module.decode(mean_NL, codes)
