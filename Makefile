@@ -18,8 +18,8 @@ test: lint
 test-slow: $(STAMP)
 	$(PYTEST) -n auto -m slow
 
-# The loop's overhead, the loading and the recurrent training need no data; the figures on MNIST take about eight
-# hours and ../shared/data.
+# The loop's overhead, the loading and the recurrent training need no data; the figures on other images take about
+# eleven hours and ../shared/data.
 bench: $(STAMP)
 	$(BIN)/python benchmarks/loop_overhead.py
 	$(BIN)/python benchmarks/loading.py
@@ -43,6 +43,18 @@ bench: $(STAMP)
 	for arm in real stacked stacked_real; do $(BIN)/python benchmarks/adversarial.py --arm $$arm --minutes 15 || exit 1; done
 	for law in ring grid; do for arm in relativistic minimax; do for seed in 0 1 2; do \
 		$(BIN)/python benchmarks/gaussian_modes.py $$law --arm $$arm --seed $$seed || exit 1; done; done; done
+
+	for data in fashion_to_mnist mnist_to_fashion; do for seed in 0 1 2; do for arm in floors pixelcnn vae gan; do \
+		$(BIN)/python benchmarks/outliers.py $$data --arm $$arm --seed $$seed || exit 1; done; done; done
+	for digit in 0 1 2 3 4 5 6 7 8 9; do $(BIN)/python benchmarks/outliers.py one_class_mnist --arm floors --part $$digit && \
+		$(BIN)/python benchmarks/outliers.py one_class_mnist --arm vae --part $$digit --minutes 2 --levels 2 \
+		--set latent_dim=16 || exit 1; done
+	$(BIN)/python benchmarks/outliers.py magnetic --arm floors
+	for tile in "" "--tile 32"; do $(BIN)/python benchmarks/outliers.py magnetic --arm vae $$tile || exit 1; done
+	for class in 0 1 2 3 4 5 6 7 8 9; do for arm in floors vae; do \
+		$(BIN)/python benchmarks/outliers.py cifar --arm $$arm --part $$class || exit 1; done; done
+	for data in false_alarms hostile; do $(BIN)/python benchmarks/outliers.py $$data --arm vae || exit 1; done
+	for share in 0.01 0.05; do $(BIN)/python benchmarks/outliers.py contamination --arm vae --share $$share || exit 1; done
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
