@@ -43,7 +43,6 @@ bench: $(STAMP)
 	for arm in real stacked stacked_real; do $(BIN)/python benchmarks/adversarial.py --arm $$arm --minutes 15 || exit 1; done
 	for law in ring grid; do for arm in relativistic minimax; do for seed in 0 1 2; do \
 		$(BIN)/python benchmarks/gaussian_modes.py $$law --arm $$arm --seed $$seed || exit 1; done; done; done
-
 	for data in fashion_to_mnist mnist_to_fashion; do for seed in 0 1 2; do for arm in floors pixelcnn vae gan; do \
 		$(BIN)/python benchmarks/outliers.py $$data --arm $$arm --seed $$seed || exit 1; done; done; done
 	for digit in 0 1 2 3 4 5 6 7 8 9; do $(BIN)/python benchmarks/outliers.py one_class_mnist --arm floors --part $$digit && \
