@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pofx._version import __version__
 
 if TYPE_CHECKING:
+    from pofx.applications.classifier import GenerativeClassifier
     from pofx.applications.editing import LatentEditor
     from pofx.applications.outliers import OutlierDetector
     from pofx.base import GenerativeModel, load
@@ -40,6 +41,7 @@ _PUBLIC = {
     "VAE": "pofx.families.variational.estimator",
     "GenerativeModel": "pofx.base",
     "DensityModel": "pofx.density",
+    "GenerativeClassifier": "pofx.applications.classifier",
     "LatentEditor": "pofx.applications.editing",
     "OutlierDetector": "pofx.applications.outliers",
     "load": "pofx.base",
@@ -55,6 +57,7 @@ __all__ = [
     "GAN",
     "VAE",
     "DensityModel",
+    "GenerativeClassifier",
     "GenerativeModel",
     "ImageSpec",
     "LatentEditor",

@@ -27,7 +27,9 @@ from pofx.attachment import Attachment
 from pofx.data.checking import check_labels, check_rows, infer_format
 from pofx.data.collection import printable
 from pofx.data.images import ImageFormat, ImageSpec
+from pofx.data.labels import learn_classes, with_labelled_repeated
 from pofx.data.reader import ImageReader
+from pofx.distributions.classes import LABELS_ALONE
 from pofx.engine.devices import full_float32, resolve_device
 from pofx.engine.interrupt import InterruptFlag
 from pofx.engine.loop import TrainingResult, train
@@ -57,13 +59,17 @@ class GenerativeModel(FittedNetwork, ABC):
         fitted_parameters_: the parameters of the fit, whatever `set_params` said since.
         held_out_indices_: which images were held out to choose the best state.
         held_out_score_: mean score of the held-out images (nats; higher is better), None without any.
-        classes_, class_prior_: labels and their frequencies, if ``conditional``.
+        classes_, class_prior_, n_unlabelled_: labels, their frequencies, and how many images had none, if
+            ``conditional``.
         seed_: the integer that all randomness of this fit came from.
         provenance_: versions, seed, data fingerprint, minutes.
     """
 
     density: ClassVar[Density]
+    #: Whether `fit` can use images without a label beside others that have one.
+    _trains_unlabelled: ClassVar[bool] = False
     module_: nn.Module
+    n_unlabelled_: int
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "image_shape": ["array-like", None],
@@ -141,6 +147,11 @@ class GenerativeModel(FittedNetwork, ABC):
         """Whether the model takes real-valued data as they are instead of cutting them into steps."""
         return False
 
+    @property
+    def _marginal_prior(self) -> Tensor | None:
+        """log p(y), (n_classes,), float64, if some training images have no label; None if no marginal is needed."""
+        return torch.from_numpy(np.log(self.class_prior_)) if getattr(self, "n_unlabelled_", 0) else None
+
     def _score_unit(self, reader: ImageReader) -> float:
         """What is added to `_validation_score` so that it is in the unit of the user's scores."""
         return 0.0
@@ -153,7 +164,8 @@ class GenerativeModel(FittedNetwork, ABC):
         Args:
             X: (n, H, W), (n, H, W, C) or (n, d); see `pofx.data.levels` for which numbers are which levels. A
                 memory-mapped array is read batch by batch.
-            y: class labels (n,), used only if ``conditional=True``.
+            y: class labels (n,), used only if ``conditional=True``. The integer -1 stands for "no label" (as long as
+                there are two other labels): such images train through the marginal, log sum_y p(y) p(x|y).
 
         Raises:
             ValueError, TypeError: scikit-learn's own, for parameters and data that cannot be used.
@@ -161,7 +173,7 @@ class GenerativeModel(FittedNetwork, ABC):
             CheckpointError: ``checkpoint_dir`` holds another run, or a damaged file.
         """
         # A fit that fails must not leave the network of the last one beside the data of this one.
-        for name in ("module_", "classes_", "class_prior_"):
+        for name in ("module_", "classes_", "class_prior_", "n_unlabelled_"):
             self.__dict__.pop(name, None)
         self._validate_params()
         if isinstance(self.early_stopping, bool):
@@ -179,6 +191,8 @@ class GenerativeModel(FittedNetwork, ABC):
         dtype = self._dtype_to_fit
         reader = ImageReader(rows, image_format, labels=labels, continuous=self.continuous_, dtype=dtype)
         training, held_out = reader.split(self.validation_fraction, self.seed_)
+        if labels is not None and self.n_unlabelled_:
+            training = training.subset(with_labelled_repeated(labels[training.indices]))
         self.held_out_indices_ = np.empty(0, dtype=np.int64) if held_out is None else held_out.indices
         # Also within torch.no_grad() or inference_mode(): a fit needs gradients.
         with torch.inference_mode(False), torch.enable_grad():
@@ -230,6 +244,7 @@ class GenerativeModel(FittedNetwork, ABC):
             seed=self.seed_,
             verbose=self.verbose,
             name=type(self).__name__,
+            unsettled_fraction=LABELS_ALONE if getattr(self, "n_unlabelled_", 0) else 0.0,
         )
 
     def _learn_classes(self, y: ArrayLike | None, n: int) -> NDArray[np.int64] | None:
@@ -241,9 +256,15 @@ class GenerativeModel(FittedNetwork, ABC):
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y is None: "
                 "conditional=True learns p(x|y)."
             )
-        self.classes_, codes, counts = np.unique(check_labels(y, n), return_inverse=True, return_counts=True)
-        self.class_prior_ = counts / n
-        return np.asarray(codes, dtype=np.int64)
+        learned = learn_classes(check_labels(y, n))
+        if learned.n_unlabelled and not self._trains_unlabelled:
+            raise ValueError(
+                f"y has no label (-1) for {learned.n_unlabelled:,} images, and {type(self).__name__} has no p(x) "
+                "through which those could be trained: give a label to each, or leave them out"
+            )
+        self.classes_, self.class_prior_ = learned.classes, learned.prior
+        self.n_unlabelled_ = learned.n_unlabelled
+        return learned.codes
 
     # ---- sampling and saving ----------------------------------------------------------------------------------------
 

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
 from pofx.base import GenerativeModel
 from pofx.data.levels import RealLevels
 from pofx.data.reader import ImageReader
-from pofx.distributions.numerics import in_double
+from pofx.distributions.classes import of_every_class
 from pofx.fitted import CHUNK
+
+
+def _knows_classes(model: Any) -> bool:
+    """Before the fit of a model that is going to be conditional, too."""
+    if not (hasattr(model, "classes_") if hasattr(model, "module_") else model.conditional):
+        raise AttributeError(f"this {type(model).__name__} is not conditional: it knows no p(x|y)")
+    return True
 
 
 class DensityModel(GenerativeModel):
@@ -54,6 +63,19 @@ class DensityModel(GenerativeModel):
         reader = self._checked_reader(X, y, continuous=False)
         return -self._log_probs(reader) / (self.spec_.n_dims * np.log(2))
 
+    @available_if(_knows_classes)
+    def class_log_probs(self, X: ArrayLike) -> NDArray[np.float64]:
+        """log p(x|y) of each image for each of the ``classes_``, (n, n_classes), in nats: one pass over the images.
+
+        What Bayes' rule needs for p(y|x). As `score_samples` with that label for all images; of a lower bound they are
+        bounds, and not all may be equally tight. Of conditional models only.
+        """
+        reader = self._checked_reader(X, None)
+        discrete = not reader.continuous
+        (values,) = self._map(reader, lambda x_NCHW, _: self._class_log_probs(x_NCHW, discrete=discrete))
+        within = self._log_density_within(reader)
+        return values + (within[:, None] if isinstance(within, np.ndarray) else within)
+
     def _log_probs(self, reader: ImageReader) -> NDArray[np.float64]:
         discrete = not reader.continuous
 
@@ -74,20 +96,16 @@ class DensityModel(GenerativeModel):
 
     def _joint(self, x_NCHW: Tensor, *, discrete: bool) -> Tensor:
         """log p(y) + log p(x|y) for every class; (n, n_classes), float64."""
+        conditional_NK = self._class_log_probs(x_NCHW, discrete=discrete)
+        return conditional_NK + torch.from_numpy(np.log(self.class_prior_)).to(conditional_NK.device)
 
-        def log_prob(x: Tensor, codes: Tensor) -> Tensor:
-            return self._log_prob(x, codes, discrete=discrete)
-
-        joint_NK = self._for_every_class(x_NCHW, log_prob)
-        return joint_NK + torch.from_numpy(np.log(self.class_prior_)).to(joint_NK.device)
+    def _class_log_probs(self, x_NCHW: Tensor, *, discrete: bool) -> Tensor:
+        """log p(x|y), or its bound, for every class; (n, n_classes), float64."""
+        return self._for_every_class(x_NCHW, lambda x, codes: self._log_prob(x, codes, discrete=discrete))
 
     def _for_every_class(self, values: Tensor, function: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """function(values, y) for every class, float64, along a new second axis."""
-        columns = [
-            in_double(function(values, torch.full((len(values),), code, device=values.device)))
-            for code in range(len(self.classes_))
-        ]
-        return torch.stack(columns, dim=1)
+        return of_every_class(values, len(self.classes_), function)
 
     def _average_over_classes(
         self, x_NCHW: Tensor, codes: Tensor | None, function: Callable[[Tensor, Tensor | None], Tensor]

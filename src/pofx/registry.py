@@ -14,7 +14,10 @@ from typing import Any, TypeVar
 
 ENTRY_POINT_GROUP = "pofx.families"
 #: What may be saved with a model: name in the file -> module and class; imported only when a file holds one.
-APPLICATIONS = {"outlier_detector": ("pofx.applications.outliers", "OutlierDetector")}
+APPLICATIONS = {
+    "outlier_detector": ("pofx.applications.outliers", "OutlierDetector"),
+    "generative_classifier": ("pofx.applications.classifier", "GenerativeClassifier"),
+}
 
 _registered: dict[str, type] = {}
 T = TypeVar("T", bound=type)

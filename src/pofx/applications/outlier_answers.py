@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.base import OutlierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from pofx.applications.conformal import FalseAlarmRate, benjamini_hochberg
+from pofx.applications.image_input import ImageInput
 from pofx.applications.outlier_calibration import Calibration
 from pofx.applications.outlier_judges import Judge
-from pofx.data.checking import check_labels, check_rows
+from pofx.data.checking import check_labels
 
 Images = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -43,7 +44,7 @@ def _has_map(detector: Any) -> bool:
     return True
 
 
-class OutlierAnswers(OutlierMixin, BaseEstimator):
+class OutlierAnswers(OutlierMixin, ImageInput):
     """The answers of a detector that has judges and a calibration; `OutlierDetector` fits them."""
 
     model: Any
@@ -54,7 +55,6 @@ class OutlierAnswers(OutlierMixin, BaseEstimator):
     _judges: tuple[Judge, ...]
     _calibration: Calibration
     _by_label: bool
-    _image_shape: tuple[int, ...]
 
     def assess(self, X: ArrayLike, y: ArrayLike | None = None) -> Assessment:
         """Scores, p-values and flags of images, in one pass over them.
@@ -143,14 +143,6 @@ class OutlierAnswers(OutlierMixin, BaseEstimator):
         if len(unknown):
             raise ValueError(f"y holds labels that the detector was not fitted to: {unknown.tolist()[:10]}")
         return np.asarray(codes, dtype=np.int64)
-
-    def _images(self, X: ArrayLike, *, reset: bool) -> Images:
-        rows, shape = check_rows(self, X, reset=reset)
-        if reset:
-            self._image_shape = shape[1:]
-        elif len(shape) > 2 and len(self._image_shape) > 1 and shape[1:] != self._image_shape:
-            raise ValueError(f"X holds images of shape {shape[1:]}, but the detector was fitted to {self._image_shape}")
-        return rows.reshape(shape)
 
     def _used_labels(self, y: ArrayLike, n: int) -> NDArray[Any] | None:
         """The labels, if anything uses them: scikit-learn passes y along to whatever is fitted."""

@@ -61,13 +61,14 @@ def _parameters(detector: Any) -> dict[str, Any]:
     parameters = {name: value for name, value in detector.fitted_parameters_.items() if name != "model"}
     if not isinstance(parameters["random_state"], int | type(None)):
         parameters["random_state"] = detector.seed_
-    return {name: _plain(value) for name, value in parameters.items()}
+    return {name: plain(value) for name, value in parameters.items()}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A parameter as JSON can hold it: numpy's numbers as Python's, sequences as lists."""
     if isinstance(value, np.generic):
         return value.item()
-    return [_plain(part) for part in value] if isinstance(value, tuple | list | np.ndarray) else value
+    return [plain(part) for part in value] if isinstance(value, tuple | list | np.ndarray) else value
 
 
 def restored(detector: Any, model: Any, attachment: Attachment) -> Any:
@@ -78,13 +79,13 @@ def restored(detector: Any, model: Any, attachment: Attachment) -> Any:
     """
     state, arrays = attachment.state, attachment.arrays
     _require(isinstance(detector.score, str), "the score is a name")
-    detector.n_features_in_ = _count(state["n_features_in"])
-    detector._image_shape = tuple(_count(side) for side in state["image_shape"])
+    detector.n_features_in_ = read_count(state["n_features_in"])
+    detector._image_shape = tuple(read_count(side) for side in state["image_shape"])
     _require(1 <= len(detector._image_shape) <= 3, "the shape of an image")
     _require(int(np.prod(detector._image_shape)) == detector.n_features_in_, "the size of an image")
-    detector.seed_ = _count(state["seed"])
+    detector.seed_ = read_count(state["seed"])
     tiling = _tiling(state["tiling"], detector, model)
-    n_judges = _count(state["n_judges"])
+    n_judges = read_count(state["n_judges"])
     _require(n_judges == (detector.n_folds or 1), "as many models as folds")
     judges = [
         _judge(
@@ -140,7 +141,7 @@ def _tiling(data: Any, detector: Any, model: Any) -> Tiling | None:
     if data is None:
         _require(spec.n_dims == detector.n_features_in_, "images of the model's size")
         return None
-    tile, overlap = ((_count(pair[0]), _count(pair[1])) for pair in data)
+    tile, overlap = ((read_count(pair[0]), read_count(pair[1])) for pair in data)
     _require(tile == (spec.height, spec.width), "tiles of the model's size")
     _require(overlap[0] < tile[0] and overlap[1] < tile[1], "an overlap that is less than a tile")
     shape = detector._image_shape
@@ -157,7 +158,8 @@ def _calibration(arrays: Mapping[str, NDArray[Any]], rate: float, n_folds: int |
     return Calibration(scores, folds, codes, rate, n_folds, n_classes)
 
 
-def _count(value: Any) -> int:
+def read_count(value: Any) -> int:
+    """A number of a file that must be a count; ValueError for anything else."""
     _require(type(value) is int and value >= 0, f"{value!r} as a count")
     return int(value)
 

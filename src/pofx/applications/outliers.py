@@ -157,7 +157,7 @@ class OutlierDetector(OutlierAnswers):
         self._validate_params()
         self.fitted_parameters_ = self.get_params(deep=False)
         images = self._images(X, reset=True)
-        trains = not _is_fitted(self.model)
+        trains = not is_fitted(self.model)
         score = image_score(self.score)
         require_capability(score, self._new_model())
         tiling = tiling_of(self.tile, self.overlap, images, None if trains else self.model.spec_)
@@ -230,7 +230,7 @@ class OutlierDetector(OutlierAnswers):
 
     def _new_model(self) -> Any:
         model = registry.family(DEFAULT_FAMILY)() if self.model is None else self.model
-        return model if _is_fitted(model) else clone(model)
+        return model if is_fitted(model) else clone(model)
 
     def _learn_classes(self, labels: NDArray[Any] | None) -> NDArray[np.int64]:
         if not self._per_class:
@@ -289,5 +289,6 @@ class OutlierDetector(OutlierAnswers):
         return hasattr(self, "_judges")
 
 
-def _is_fitted(model: Any) -> bool:
+def is_fitted(model: Any) -> bool:
+    """Whether this is a model of pofx that has been fitted; None is not."""
     return model is not None and hasattr(model, "module_")

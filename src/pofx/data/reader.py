@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pofx.data.checking import mapped_file, release_pages
 from pofx.data.images import ImageFormat
+from pofx.data.labels import UNLABELLED
 from pofx.data.levels import RealLevels
 
 #: Images that pass through a network together where nothing fixes their number, and outputs that it may have, at most.
@@ -63,6 +64,10 @@ class ImageReader:
             dtype=self.dtype,
             indices=self.indices[positions],
         )
+
+    def labelled(self) -> ImageReader:
+        """Those images that have a label; all, where there are no labels at all."""
+        return self if self.labels is None else self.subset(np.flatnonzero(self.labels[self.indices] != UNLABELLED))
 
     def split(self, fraction: float, seed: int) -> tuple[ImageReader, ImageReader | None]:
         """Training and held-out images, at random; no held-out images if there are too few."""

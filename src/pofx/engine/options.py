@@ -30,6 +30,8 @@ class TrainingOptions:
         checkpoint_every_seconds: time between two checkpoints, in seconds; they also fall inside an epoch. None chooses
             it so that writing takes about 2 % of the time: a second for small models, a minute at most.
         warm_up_fraction: share of the training, in [0, 1), in which the learning rate rises linearly from 0.
+        unsettled_fraction: share of the training, in [0, 1), that early stopping never cuts short: its losses are not
+            yet those of the rest.
 
     Raises:
         ValueError: if a value is out of its range; the message names it.
@@ -49,6 +51,7 @@ class TrainingOptions:
     name: str = "training"
     checkpoint_every_seconds: float | None = None
     warm_up_fraction: float = 0.05
+    unsettled_fraction: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("max_epochs", "batch_size", "early_stopping"):
@@ -63,7 +66,8 @@ class TrainingOptions:
             raise ValueError(f"seed must lie in [0, 2^64), got {self.seed}.")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {PRECISIONS}, got {self.precision!r}.")
-        if not 0 <= self.warm_up_fraction < 1:
-            raise ValueError(f"warm_up_fraction must lie in [0, 1), got {self.warm_up_fraction}.")
+        for name in ("warm_up_fraction", "unsettled_fraction"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}.")
         if self.checkpoint_every_seconds is not None and not self.checkpoint_every_seconds >= 0:
             raise ValueError(f"checkpoint_every_seconds must not be negative, got {self.checkpoint_every_seconds}.")

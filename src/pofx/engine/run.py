@@ -94,7 +94,7 @@ class Run:
         if self.position.step % SNAPSHOT_EVERY == 0:
             self._take_snapshot()
         position, options, started = self.position, self._options, self.budget.elapsed()
-        progress = max(position.step / self.total_steps, self._clock.fraction)
+        progress = self._progress
         # The rate of the middle of the step: neither the first nor the last is idle, even if there are no others.
         middle = max((position.step + 0.5) / self.total_steps, self._clock.fraction)
         factor = learning_rate_factor(middle, options.warm_up_fraction) * 0.5**self._rollbacks
@@ -117,6 +117,10 @@ class Run:
             self._line.update(self._status)
             self._write_checkpoint_if_due()
 
+    @property
+    def _progress(self) -> float:
+        return max(self.position.step / self.total_steps, self._clock.fraction)
+
     def _next_indices(self) -> np.ndarray:
         epoch, size = self.position.epoch, self._options.batch_size
         if self._order is None or self._order[0] != epoch:
@@ -138,7 +142,8 @@ class Run:
 
     def _stop_reason(self) -> StopReason | None:
         patience = self._options.early_stopping
-        if patience is not None and self.selection.stale_epochs >= patience:
+        settled = self._progress >= self._options.unsettled_fraction
+        if patience is not None and settled and self.selection.stale_epochs >= patience:
             return "early_stopping"
         if self.position.epoch == self._options.max_epochs:
             return "max_epochs"

@@ -49,6 +49,7 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Den
     """log p(x) = sum_i log p(x_i | x_<i), exactly: what `PixelCNN` and `PixelRNN` have in common."""
 
     density: ClassVar[Density] = "exact"
+    _trains_unlabelled: ClassVar[bool] = True
     module_: AutoregressiveModule
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -74,11 +75,11 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Den
 
     def _phases(self, module: nn.Module, image_format: ImageFormat) -> Sequence[Phase]:
         assert isinstance(module, AutoregressiveModule)
-        return [likelihood_phase(module, image_format.spec.n_dims)]
+        return [likelihood_phase(module, image_format.spec.n_dims, self._marginal_prior)]
 
     def _validation_score(self, module: nn.Module, reader: ImageReader) -> float:
         assert isinstance(module, AutoregressiveModule)
-        return validation_log_p(module, reader)
+        return validation_log_p(module, reader, self._marginal_prior)
 
     # ---- probability ------------------------------------------------------------------------------------------------
 

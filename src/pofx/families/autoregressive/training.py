@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pofx.data.reader import ImageReader, bounded_batches
+from pofx.distributions import classes
 from pofx.distributions.numerics import in_double
 from pofx.engine.phase import Batch, LossTerms, Phase
 from pofx.families.autoregressive.chain_rule import log_p_terms, log_p_x
@@ -20,23 +21,55 @@ def image_terms(module: AutoregressiveModule, x_NCHW: Tensor, codes: Tensor | No
     return log_p_terms(module.law, module(x_NCHW, codes).to(module.dtype), x_NCHW)
 
 
-def likelihood_phase(module: AutoregressiveModule, n_dims: int) -> Phase:
-    """The one player of the training: minimise -log p(x) / D, nats a sub-pixel."""
+def likelihood_phase(module: AutoregressiveModule, n_dims: int, log_prior_K: Tensor | None = None) -> Phase:
+    """The one player of the training: minimise -log p(x) / D, nats a sub-pixel.
+
+    Args:
+        log_prior_K: log p(y), if images may have no label: of those it is the marginal log sum_y p(y) p(x|y).
+    """
 
     def loss(batch: Batch) -> LossTerms:
-        log_p = log_p_x(image_terms(module, batch.x, batch.y)).mean()
+        x_NCHW, codes = batch.x, batch.y
+        if codes is not None and log_prior_K is not None:
+            x_NCHW, codes = classes.at_first_labelled(x_NCHW, codes, batch.progress)
+        codes, correction_N = with_classes(module, x_NCHW, codes, log_prior_K, batch.generator)
+        log_p = log_p_x(image_terms(module, x_NCHW, codes)).mean() + correction_N.mean()
         return LossTerms(-log_p / n_dims, {"log_p": log_p})
 
     return Phase("likelihood", list(module.parameters()), loss, clip_norm=CLIP_NORM)
 
 
-def validation_log_p(module: AutoregressiveModule, reader: ImageReader) -> float:
-    """Mean log p(x) of held-out images, in nats."""
+def with_classes(
+    module: AutoregressiveModule,
+    x_NCHW: Tensor,
+    codes: Tensor | None,
+    log_prior_K: Tensor | None,
+    generator: torch.Generator,
+) -> tuple[Tensor | None, Tensor]:
+    """`classes.impute` for these images; the codes as they are, and 0, if ``log_prior_K`` is None."""
+    if codes is None or log_prior_K is None:
+        return codes, torch.zeros(1, dtype=module.dtype, device=x_NCHW.device)
+    log_prior_K = log_prior_K.to(x_NCHW.device)
+
+    def conditional(positions: Tensor) -> Tensor:
+        def log_prob(x: Tensor, y: Tensor) -> Tensor:
+            return log_p_x(in_double(image_terms(module, x, y)))
+
+        return classes.of_every_class(x_NCHW[positions], len(log_prior_K), log_prob)
+
+    drawn, correction_N = classes.impute(codes, log_prior_K, conditional, generator)
+    return drawn, correction_N.to(module.dtype)
+
+
+def validation_log_p(module: AutoregressiveModule, reader: ImageReader, log_prior_K: Tensor | None = None) -> float:
+    """Mean log p(x) of held-out images, in nats; arguments as for `likelihood_phase`."""
+    generator = torch.Generator(module.device).manual_seed(0)
     total = 0.0
     for x_NCHW, codes in bounded_batches(reader, module.n_outputs_a_pixel):
         x_NCHW = x_NCHW.to(module.device)
         codes = None if codes is None else codes.to(module.device)
-        total += float(log_p_x(in_double(image_terms(module, x_NCHW, codes))).sum())
+        codes, correction_N = with_classes(module, x_NCHW, codes, log_prior_K, generator)
+        total += float((log_p_x(in_double(image_terms(module, x_NCHW, codes))) + correction_N).sum())
     return total / len(reader)
 
 

@@ -51,6 +51,7 @@ class LatentDiagnosis(DensityModel):
         return float(self.latent_importance_.sum()) if kl is None else kl
 
     def _after_fit(self, training: ImageReader, held_out: ImageReader | None) -> None:
+        training = training.labelled()
         positions = np.random.default_rng([self.seed_, 2]).permutation(len(training))[:IMPORTANCE_IMAGES]
 
         def posterior(x_NCHW: Tensor, codes: Tensor | None) -> tuple[Tensor, Tensor]:

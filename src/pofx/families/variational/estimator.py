@@ -109,6 +109,7 @@ class VAE(LatentImages, BoundScores, LatentDiagnosis, EvidenceBounds):
     """
 
     density: ClassVar[Density] = "lower bound"
+    _trains_unlabelled: ClassVar[bool] = True
     module_: VAEModule
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -229,9 +230,10 @@ class VAE(LatentImages, BoundScores, LatentDiagnosis, EvidenceBounds):
                 free_bits=self.free_bits,
                 kl_warm_up=self.kl_warm_up,
                 n_importance=self.n_importance,
+                log_prior_K=self._marginal_prior,
             )
         ]
 
     def _validation_score(self, module: nn.Module, reader: ImageReader) -> HeldOutScore:
         assert isinstance(module, VAEModule)
-        return held_out_bound(module, reader, self.n_importance)
+        return held_out_bound(module, reader, self.n_importance, self._marginal_prior)

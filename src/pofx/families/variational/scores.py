@@ -47,7 +47,8 @@ class BoundScores(DensityModel):
         would exceed the bound in the mean.)
         """
         noise = self._score_noise(x_NCHW)
-        halves = [self._joint_of(x_NCHW, part, discrete=discrete) for part in noise.chunk(2)]
+        log_prior_K = torch.from_numpy(np.log(self.class_prior_)).to(x_NCHW.device)
+        halves = [self._bounds_of(x_NCHW, part, discrete=discrete) + log_prior_K for part in noise.chunk(2)]
         values = []
         for weighing, weighed in (halves, halves[::-1]):
             log_weights = torch.log_softmax(weighing, dim=1)
@@ -56,14 +57,17 @@ class BoundScores(DensityModel):
             values.append(terms.sum(dim=1))
         return torch.stack(values).mean(dim=0)
 
-    def _joint_of(self, x_NCHW: Tensor, noise_SNL: Tensor, *, discrete: bool) -> Tensor:
-        """ELBO(x|y) + log p(y) for every class, estimated with this noise; (n, n_classes), float64."""
+    def _class_log_probs(self, x_NCHW: Tensor, *, discrete: bool) -> Tensor:
+        # The noise belongs to the image: that of one class is that of all.
+        return self._bounds_of(x_NCHW, self._score_noise(x_NCHW), discrete=discrete)
+
+    def _bounds_of(self, x_NCHW: Tensor, noise_SNL: Tensor, *, discrete: bool) -> Tensor:
+        """ELBO(x|y) for every class, estimated with this noise; (n, n_classes), float64."""
 
         def bound(x: Tensor, codes: Tensor) -> Tensor:
             return elbo.elbo(*elbo_terms(self.module_, x, codes, noise_SNL, discrete=discrete))
 
-        joint_NK = self._for_every_class(x_NCHW, bound)
-        return joint_NK + torch.from_numpy(np.log(self.class_prior_)).to(joint_NK.device)
+        return self._for_every_class(x_NCHW, bound)
 
     def typicality_statistics(
         self, X: ArrayLike, y: ArrayLike | None = None

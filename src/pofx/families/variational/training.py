@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pofx.data.reader import ImageReader, bounded_batches
-from pofx.distributions import normal
+from pofx.distributions import classes, normal
 from pofx.distributions.numerics import in_double
 from pofx.engine.phase import Batch, HeldOutScore, LossTerms, Phase
 from pofx.families.variational import elbo
@@ -91,8 +91,39 @@ def log_weight_terms(
     return log_likelihood_SN, log_prior_SN, log_posterior_SN
 
 
+def with_classes(
+    module: VAEModule, x_NCHW: Tensor, codes: Tensor | None, log_prior_K: Tensor | None, generator: torch.Generator
+) -> tuple[Tensor | None, Tensor]:
+    """`classes.impute` for these images, by their ELBO; the codes as they are, and 0, if ``log_prior_K`` is None.
+
+    The posterior has noise of its own, so that the ELBO of the class drawn, estimated with other noise, is a bound in
+    expectation.
+    """
+    if codes is None or log_prior_K is None:
+        return codes, torch.zeros(1, dtype=module.dtype, device=x_NCHW.device)
+    log_prior_K = log_prior_K.to(x_NCHW.device)
+
+    def conditional(positions: Tensor) -> Tensor:
+        noise_SNL = standard_noise(module, 1, len(positions), generator)
+
+        def bound(x: Tensor, y: Tensor) -> Tensor:
+            return elbo.elbo(*elbo_terms(module, x, y, noise_SNL))
+
+        return classes.of_every_class(x_NCHW[positions], len(log_prior_K), bound)
+
+    drawn, correction_N = classes.impute(codes, log_prior_K, conditional, generator)
+    return drawn, correction_N.to(module.dtype)
+
+
 def vae_phase(
-    module: VAEModule, n_dims: int, *, beta: float, free_bits: float, kl_warm_up: float, n_importance: int = 1
+    module: VAEModule,
+    n_dims: int,
+    *,
+    beta: float,
+    free_bits: float,
+    kl_warm_up: float,
+    n_importance: int = 1,
+    log_prior_K: Tensor | None = None,
 ) -> Phase:
     """The one player of the training, in nats a sub-pixel.
 
@@ -103,42 +134,54 @@ def vae_phase(
         n_dims: D, sub-pixels an image.
         free_bits: nats a latent dimension; latent_dim times as much for all together if the prior is learned.
         n_importance: k.
+        log_prior_K: log p(y), if images may have no label: of those it is the bound on log sum_y p(y) p(x|y).
     """
     # A learned prior tells no dimension's KL from another's: they have the sum of their allowances together.
     allowance = free_bits if module.prior.is_standard_normal else free_bits * module.latent_dim
 
-    def elbo_loss(batch: Batch, noise_SNL: Tensor, weight: float) -> LossTerms:
-        likelihood, kl_NG = elbo_terms(module, batch.x, batch.y, noise_SNL)
+    def elbo_loss(
+        x_NCHW: Tensor, codes: Tensor | None, log_class: Tensor, noise_SNL: Tensor, weight: float
+    ) -> LossTerms:
+        likelihood, kl_NG = elbo_terms(module, x_NCHW, codes, noise_SNL)
         penalty = elbo.penalised_kl(kl_NG, weight, allowance)
         reconstruction, kl = likelihood.mean(), kl_NG.sum(dim=1).mean()
         return LossTerms(
-            (penalty - reconstruction) / n_dims,
-            {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl},
+            (penalty - reconstruction - log_class) / n_dims,
+            {"elbo": reconstruction - kl + log_class, "reconstruction": reconstruction, "kl": kl},
         )
 
-    def importance_loss(batch: Batch, noise_SNL: Tensor, weight: float) -> LossTerms:
-        terms = log_weight_terms(module, batch.x, batch.y, noise_SNL, kl_weight=weight)
+    def importance_loss(
+        x_NCHW: Tensor, codes: Tensor | None, log_class: Tensor, noise_SNL: Tensor, weight: float
+    ) -> LossTerms:
+        terms = log_weight_terms(module, x_NCHW, codes, noise_SNL, kl_weight=weight)
         log_likelihood_SN, log_prior_SN, log_posterior_SN = terms
         reconstruction, kl = log_likelihood_SN.mean(), (log_posterior_SN - log_prior_SN).mean()
         return LossTerms(
-            -k_sample_bound(*terms, weight).mean() / n_dims,
+            -(k_sample_bound(*terms, weight).mean() + log_class) / n_dims,
             {
-                "bound": k_sample_bound(*terms).mean(),
-                "elbo": reconstruction - kl,
+                "bound": k_sample_bound(*terms).mean() + log_class,
+                "elbo": reconstruction - kl + log_class,
                 "reconstruction": reconstruction,
                 "kl": kl,
             },
         )
 
     def loss(batch: Batch) -> LossTerms:
-        noise_SNL = standard_noise(module, n_importance, len(batch.x), batch.generator)
+        x_NCHW, codes = batch.x, batch.y
+        if codes is not None and log_prior_K is not None:
+            x_NCHW, codes = classes.at_first_labelled(x_NCHW, codes, batch.progress)
+        noise_SNL = standard_noise(module, n_importance, len(x_NCHW), batch.generator)
+        codes, correction_N = with_classes(module, x_NCHW, codes, log_prior_K, batch.generator)
         warm_up = min(1.0, batch.progress / kl_warm_up) if kl_warm_up else 1.0
-        return (elbo_loss if n_importance == 1 else importance_loss)(batch, noise_SNL, beta * warm_up)
+        loss_of = elbo_loss if n_importance == 1 else importance_loss
+        return loss_of(x_NCHW, codes, correction_N.mean(), noise_SNL, beta * warm_up)
 
     return Phase("elbo", list(module.parameters()), loss, clip_norm=CLIP_NORM)
 
 
-def held_out_bound(module: VAEModule, reader: ImageReader, n_importance: int = 1) -> HeldOutScore:
+def held_out_bound(
+    module: VAEModule, reader: ImageReader, n_importance: int = 1, log_prior_K: Tensor | None = None
+) -> HeldOutScore:
     """Mean bound of held-out images in nats, with the same noise at every call, so that epochs can be compared.
 
     It is the bound that training maximises: the ELBO, or with ``n_importance`` k > 1 the k-sample bound. Measured
@@ -151,6 +194,7 @@ def held_out_bound(module: VAEModule, reader: ImageReader, n_importance: int = 1
     for x_NCHW, codes in bounded_batches(reader, module.n_outputs_a_pixel):
         x_NCHW, codes = x_NCHW.to(module.device), None if codes is None else codes.to(module.device)
         noise_SNL = standard_noise(module, max(n_importance, VALIDATION_DRAWS), len(x_NCHW), generator)
+        codes, correction_N = with_classes(module, x_NCHW, codes, log_prior_K, generator)
         mean_NL, log_variance_NL = encoded(module, x_NCHW, codes)
         z_SNL = reparameterize(mean_NL, log_variance_NL, noise_SNL)
         if n_importance == 1:
@@ -167,7 +211,7 @@ def held_out_bound(module: VAEModule, reader: ImageReader, n_importance: int = 1
             )
             bound_N = k_sample_bound(log_likelihood_SN, log_prior_SN, log_posterior_SN)
             kl_N = (log_posterior_SN - log_prior_SN).mean(dim=0)
-        bound += float(in_double(bound_N).sum())
+        bound += float((in_double(bound_N) + correction_N).sum())
         divergence += float(in_double(kl_N).sum())
         posteriors.append((in_double(mean_NL).cpu(), in_double(log_variance_NL).cpu()))
     means, log_variances = (torch.cat(parts) for parts in zip(*posteriors, strict=True))

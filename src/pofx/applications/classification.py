@@ -1,0 +1,43 @@
+"""Bayes' rule: from p(x|y) to p(y|x), and how sure its probabilities may be.
+
+Shapes: n images, K classes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+Floats = NDArray[np.float64]
+#: Limits of the logarithm of the temperature: probabilities of images have ratios of hundreds of nats.
+LOG_TEMPERATURES = (-5.0, 12.0)
+
+
+def class_posterior(log_p_x_given_y_NK: Floats, log_prior_K: Floats, temperature: float = 1.0) -> Floats:
+    """log p(y|x) = log p(x|y) + log p(y) - log sum_y' p(x|y') p(y'), (n, K), nats.
+
+    Args:
+        log_p_x_given_y_NK: log p(x|y) of each image in each class. log_prior_K: log p(y), -inf for what cannot be.
+        temperature: T of p_T(y|x), in proportion to (p(x|y) p(y))^(1/T); 1 is Bayes' rule.
+    """
+    return np.asarray(log_softmax((log_p_x_given_y_NK + log_prior_K) / temperature, axis=1))
+
+
+def fitted_temperature(joint_NK: Floats, codes: NDArray[np.int64]) -> float:
+    """The T that maximises the mean of log p_T(y|x) of images of known class, see `class_posterior`.
+
+    A model's p(y|x) is as sure as its p(x|y) differ, and those add up over all sub-pixels what small errors of the
+    model there are: T > 1 takes that back. It changes no order of the classes of an image (Guo et al. 2017, arXiv
+    1706.04599, section 4.2).
+
+    Args:
+        joint_NK: log p(x|y) + log p(y) of images that the model was not fitted to. codes: class numbers, (n,).
+    """
+
+    def loss(log_temperature: float) -> float:
+        log_posterior_NK = log_softmax(joint_NK / np.exp(log_temperature), axis=1)
+        return -float(log_posterior_NK[np.arange(len(codes)), codes].mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=LOG_TEMPERATURES, method="bounded").x))

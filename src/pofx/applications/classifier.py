@@ -1,0 +1,197 @@
+"""`GenerativeClassifier`: labels by p(x|y), and none for images that are like no class."""
+
+from __future__ import annotations
+
+import os
+from numbers import Real
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from pofx import registry
+from pofx.applications.classification import fitted_temperature
+from pofx.applications.classifier_answers import REJECTED, ClassifierAnswers
+from pofx.applications.classifier_file import restored, to_attachment
+from pofx.applications.image_parts import taken
+from pofx.applications.outlier_scores import SCORES, Function
+from pofx.applications.outlier_split import Sizes, divided
+from pofx.applications.outliers import DEFAULT_FAMILY, OutlierDetector, is_fitted
+from pofx.attachment import Attachment
+from pofx.data.checking import check_labels
+from pofx.data.labels import UNLABELLED, learn_classes
+
+
+class GenerativeClassifier(ClassifierAnswers):
+    """Tells the class of an image by how likely it is in each, and that it is of none where it is atypical of all.
+
+    A conditional model p(x|y) gives by Bayes' rule
+
+        p(y|x) = p(x|y) p(y) / p(x),        p(x) = sum_y p(x|y) p(y).
+
+    A discriminative classifier has p(y|x) alone: every image gets a label, however strange. This one knows p(x), too:
+    `predict_or_reject` gives no label to images that an `OutlierDetector` around the same model flags.
+
+    Args:
+        model: a model of pofx with a p(x) that is not fitted (a clone of it is, with ``conditional=True``), or a
+            conditional one that is: it is then used as it is, and the images of `fit`, which must be none of those that
+            it was fitted to, calibrate. None: a `VAE` with its defaults.
+        prior: p(y): "empirical", the frequencies of the labels that the model was fitted to; or "uniform". (Rejection
+            goes by the empirical one.)
+        false_alarm_rate: share of ordinary images that are rejected, at most, on average.
+        rejection: the score that rejects, see `OutlierDetector`.
+        holdout_fraction: share of the images that the model is not fitted to: half of them are reference and half
+            calibration images of the detector, and those that have a label calibrate the probabilities.
+        calibrated: whether the probabilities get the temperature that fits the held-out images best
+            (`fitted_temperature`); otherwise they are those of Bayes' rule.
+        random_state: seed of the division.
+
+    Attributes set by `fit`:
+        model_: the fitted conditional model. detector_: the `OutlierDetector` around it.
+        classes_ (n_classes,), class_prior_ (n_classes,): labels, and p(y) as ``prior`` has it.
+        temperature_: T; 1 unless ``calibrated``. reject_label_: see `predict_or_reject`.
+        held_out_: indices of the images that the model was not fitted to; not kept in a file.
+        n_features_in_: sub-pixels an image.
+
+    Example:
+        >>> import pofx
+        >>> from sklearn.datasets import load_digits
+        >>> X, y = load_digits().images, load_digits().target
+        >>> model = pofx.VAE(max_epochs=20, random_state=0)
+        >>> classifier = pofx.GenerativeClassifier(model, random_state=0).fit(X[:1500], y[:1500])
+        >>> classifier.score(X[1500:], y[1500:]) > 0.85
+        True
+        >>> bool((classifier.predict_or_reject(16 - X[1500:]) == -1).mean() > 0.9)      # inverted: no digits
+        True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "model": [HasMethods(["fit", "save"]), None],
+        "prior": [StrOptions({"empirical", "uniform"})],
+        "false_alarm_rate": [Interval(Real, 0, 1, closed="neither")],
+        "rejection": [StrOptions(set(SCORES)), callable],
+        "holdout_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "calibrated": ["boolean"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        model: Any = None,
+        prior: str = "empirical",
+        *,
+        false_alarm_rate: float = 0.05,
+        rejection: str | Function = "typicality",
+        holdout_fraction: float = 0.2,
+        calibrated: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.model = model
+        self.prior = prior
+        self.false_alarm_rate = false_alarm_rate
+        self.rejection = rejection
+        self.holdout_fraction = holdout_fraction
+        self.calibrated = calibrated
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit p(x|y), and learn which images are ordinary.
+
+        Args:
+            X: images, (n, H, W), (n, H, W, C) or (n, d).
+            y: labels (n,). The integer -1 stands for "no label" (as long as there are two other labels): the model then
+                learns from such images through p(x), and they calibrate the rejection.
+
+        Raises:
+            ValueError, TypeError: scikit-learn's own, for parameters and data that cannot be used; a model without
+                p(x|y); too few images; images that a fitted model was fitted to.
+
+        Warns:
+            UserWarning: with so few held-out images nothing could ever be rejected.
+        """
+        for name in ("model_", "detector_", "classes_"):
+            self.__dict__.pop(name, None)
+        self._validate_params()
+        self.fitted_parameters_ = self.get_params(deep=False)
+        images = self._images(X, reset=True)
+        if y is None:
+            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+        labels = check_labels(y, len(images))
+        self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
+        held_out = self._fit_model(images, labels)
+        self.classes_ = self.model_.classes_
+        if self.classes_.dtype.kind not in "biuf" and REJECTED in self.classes_:
+            raise ValueError(f"a class is called {REJECTED!r}, as images of no class are")
+        n_classes = len(self.classes_)
+        uniform = self.prior == "uniform"
+        self.class_prior_ = np.full(n_classes, 1 / n_classes) if uniform else np.asarray(self.model_.class_prior_)
+        own = taken(images, held_out)
+        self.detector_ = OutlierDetector(
+            self.model_,
+            self.rejection,
+            false_alarm_rate=self.false_alarm_rate,
+            reference_fraction=0.5,
+            calibration_fraction=0.5,
+            random_state=self.seed_,
+        ).fit(own)
+        self.temperature_ = self._temperature(own, labels[held_out]) if self.calibrated else 1.0
+        self.held_out_ = held_out
+        return self
+
+    def _fit_model(self, images: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.int64]:
+        """Set ``model_``; the images that it was not fitted to."""
+        if is_fitted(self.model):
+            _require_classes(self.model)
+            self.model_ = self.model
+            return np.arange(len(images))
+        model = clone(registry.family(DEFAULT_FAMILY)() if self.model is None else self.model)
+        _require_classes(model.set_params(conditional=True))
+        codes = learn_classes(labels).codes
+        sizes = Sizes(0.0, self.holdout_fraction, trains=True, refers=False)
+        parts = divided(len(images), sizes, np.random.default_rng(self.seed_), codes)
+        self.model_ = model.fit(taken(images, parts.training), labels[parts.training])
+        return parts.calibration
+
+    def _temperature(self, images: NDArray[Any], labels: NDArray[Any]) -> float:
+        codes = np.searchsorted(self.classes_, labels).clip(max=len(self.classes_) - 1)
+        known = self.classes_[codes] == labels
+        unknown = np.unique(labels[~known])
+        if len(unknown) and not (unknown.tolist() == [UNLABELLED] and unknown.dtype.kind in "if"):
+            raise ValueError(f"y holds labels that the model was not fitted to: {unknown.tolist()[:10]}")
+        if not known.any():
+            raise ValueError("calibrated=True needs held-out images that have a label, and none of them has one")
+        joint_NK = self.model_.class_log_probs(images[known]) + np.log(self.class_prior_)
+        return fitted_temperature(joint_NK, codes[known])
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the classifier with its model and detector to one model file; `pofx.load` gives it back, and its
+        probabilities and p-values are the same to the last bit.
+
+        Raises:
+            TypeError: the score that rejects is a function, or a parameter of the model is something that no file can
+                hold.
+        """
+        check_is_fitted(self)
+        saved: Path = self.model_.save(path, attachment=to_attachment(self))
+        return saved
+
+    @classmethod
+    def from_attachment(cls, model: Any, attachment: Attachment) -> Self:
+        """The classifier that was saved with ``model``; ValueError, KeyError or TypeError for what is none."""
+        classifier = cls(**attachment.parameters)
+        classifier._validate_params()
+        return restored(classifier, model, attachment)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "detector_")
+
+
+def _require_classes(model: Any) -> None:
+    if not hasattr(model, "class_log_probs"):
+        is_one = "is not conditional" if is_fitted(model) else "has no class_log_probs"
+        raise ValueError(f"{type(model).__name__} {is_one}: a generative classifier needs a model of p(x|y)")
