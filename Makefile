@@ -43,6 +43,8 @@ bench: $(STAMP)
 	for arm in real stacked stacked_real; do $(BIN)/python benchmarks/adversarial.py --arm $$arm --minutes 15 || exit 1; done
 	for law in ring grid; do for arm in relativistic minimax; do for seed in 0 1 2; do \
 		$(BIN)/python benchmarks/gaussian_modes.py $$law --arm $$arm --seed $$seed || exit 1; done; done; done
+	for arm in mean neighbour; do $(BIN)/python benchmarks/completion.py --arm $$arm || exit 1; done
+	for arm in vae pixelcnn gan; do $(BIN)/python benchmarks/completion.py --arm $$arm --minutes 30 || exit 1; done
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

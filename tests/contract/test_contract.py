@@ -161,7 +161,6 @@ def test_completions_with_and_without_labels(conditional, labels):
     drawn, given = completed_by(conditional, X, mask), completed_by(conditional, X, mask, labels[:10])
     for completed in (drawn, given):
         assert np.array_equal(completed[:, mask], X[:, mask])
-    assert not np.array_equal(completed_by(conditional, X, mask, (labels[:10] + 1) % 10), given)
     with pytest.raises(ValueError, match="not fitted to"):
         completed_by(conditional, X, mask, np.full(10, 77))
 
