@@ -9,9 +9,9 @@ from quadrature import IMAGES, SPACING, different_images, grid, log_p, tiny_vae
 from scipy.stats import chisquare
 
 import pofx
-from pofx.families.variational import collapsed_chain, image_groups, known_evidence
+from pofx.families.variational import collapsed_chain, completion, image_groups, known_evidence
 from pofx.families.variational.bounds import log_joint_of
-from pofx.families.variational.completion import unsettled
+from pofx.families.variational.completion import Problem, masked_log_likelihood, unsettled
 
 UPPER = np.array([[1, 1, 1], [1, 0, 0], [0, 0, 0]], dtype=bool)
 SCATTERED = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0]], dtype=bool)
@@ -73,6 +73,29 @@ def test_completions_follow_the_conditional(prior, mask, method):
     assert p_value(completed, images, p) > 1e-3
 
 
+@pytest.mark.parametrize("prior", ["normal", "mixture"])
+def test_latents_of_hamiltonian_chains_follow_p_of_z_given_what_is_known(prior):
+    """Mean and variance of each latent against the integral over a grid: narrower than the images' law can tell."""
+    model, n = tiny_vae(**PRIORS[prior]), 500
+    module, z_GL = model.module_, grid()
+    x_NCHW = torch.from_numpy(repeated(IMAGE, n))[:, None]
+    known_NCHW = torch.from_numpy(UPPER).expand(n, 1, 3, 3)
+    problem = Problem(
+        module, module.law(), module.prior.fixed_log_density(), x_NCHW, known_NCHW, None, None, discrete=True
+    )
+    with torch.no_grad():
+        parameters = module.decode(z_GL, None)
+        images, masks = (t[:1].expand(len(z_GL), 1, 3, 3) for t in (x_NCHW, known_NCHW))
+        log_p_G = masked_log_likelihood(problem.law, parameters, images, masks) + module.prior.log_density(z_GL)
+        weight_G1 = log_p_G.softmax(0)[:, None]
+        streams = [torch.Generator().manual_seed(i) for i in range(n)]
+        z_NL = collapsed_chain.run_collapsed_chains(problem, streams, n_steps=12, chunk=n).z_NL
+    mean_L = (weight_G1 * z_GL).sum(0)
+    variance_L = (weight_G1 * (z_GL - mean_L) ** 2).sum(0)
+    assert ((z_NL.mean(0) - mean_L).abs() < 4 * (variance_L / n).sqrt()).all()
+    assert ((z_NL.var(0) / variance_L - 1).abs() < 0.3).all()
+
+
 def test_pseudo_gibbs_has_another_law():
     """And this test tells: what accepts all proposals of a wrong q does not pass it."""
     model = tiny_vae()
@@ -99,6 +122,18 @@ def test_completions_of_a_class_and_of_all_classes(method):
     for completed, log_probs in ((drawn, marginal), (given, of_class[1])):
         assert p_value(completed, *conditional_law(IMAGES, log_probs, IMAGE, UPPER)) > 1e-3
     assert p_value(drawn, *conditional_law(IMAGES, of_class[0], IMAGE, UPPER)) < 1e-3
+
+
+@both_methods
+def test_classes_are_drawn_in_every_step(method, monkeypatch):
+    drawn = []
+    for module in (completion, collapsed_chain):
+        monkeypatch.setattr(
+            module, "draw_classes", lambda *rest, old=completion.draw_classes: drawn.append(rest) or old(*rest)
+        )
+    monkeypatch.setattr(collapsed_chain, "PSEUDO_STEPS", 2)
+    tiny_vae(conditional=True).complete(IMAGES[:1], UPPER, method=method, n_steps=3, random_state=0)
+    assert len(drawn) == {"metropolis": 3, "hamiltonian": 2 + 3}[method]
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +256,6 @@ def test_nothing_unknown_and_nothing_known():
 def few_chains(monkeypatch):
     """Where it does not matter how near the estimate comes."""
     monkeypatch.setattr(known_evidence, "COMPLETIONS", 1)
-    monkeypatch.setattr(known_evidence, "CHAIN_STEPS", 1)
     monkeypatch.setattr(collapsed_chain, "PSEUDO_STEPS", 1)
 
 

@@ -52,8 +52,14 @@ def run_collapsed_chains(
     n_steps: int,
     chunk: int,
     advance: Callable[[], object] = lambda: None,
+    visit: Callable[[State], object] | None = None,
 ) -> State:
-    """The last state of a chain for each image; arguments as of `run_chains`, ``n_steps`` transitions."""
+    """The last state of a chain for each image.
+
+    Args:
+        n_steps: transitions; the other arguments as of `run_chains`.
+        visit: called with the state after each transition of the second half, x_u drawn anew.
+    """
     module, law = problem.module, problem.law
     state = run_chains(problem, streams, n_steps=PSEUDO_STEPS, n_pseudo=PSEUDO_STEPS, chunk=chunk)
     mean_NL, log_variance_NL = module.encode(module.scaled(state.x_NCHW, discrete=problem.discrete), state.codes)
@@ -79,14 +85,18 @@ def run_collapsed_chains(
             log_step_N = adapted(log_step_N, moved.acceptance_SN, RATE / math.sqrt(step + 1), TARGET_ACCEPTANCE)
         else:
             state.accepted_N = state.accepted_N + moved.acceptance_SN[0].to(state.accepted_N.device)
-        if follows_x or step == n_steps - 1:
+        visits = visit is not None and step >= n_steps // 2
+        if follows_x or visits or step == n_steps - 1:
             state.z_NL = reparameterize(mean_NL, log_variance_NL, place.e_SNL[0])
             state.parameters_NPHW = module.decode(state.z_NL, state.codes)
             others = noise_of_steps(problem, streams, 1)
             if problem.log_prior_K is not None:
                 draw_classes(problem, state, others, 0)
             draw_unknown(problem, state, others, 0)
-            place = place_at(ratio, place.e_SNL)
+            if visit is not None and visits:
+                visit(state)
+            if follows_x:  # the law of z given x and y is another now
+                place = place_at(ratio, place.e_SNL)
         advance()
     return state
 

@@ -22,7 +22,7 @@ from pofx.fitted import CHUNK
 
 ChainMethod = Literal["auto", "hamiltonian", "metropolis", "pseudo_gibbs"]
 #: Steps of a chain if not given.
-DEFAULT_STEPS: dict[str, int] = {"hamiltonian": 40, "metropolis": 200, "pseudo_gibbs": 200}
+DEFAULT_STEPS: dict[str, int] = {"hamiltonian": 20, "metropolis": 200, "pseudo_gibbs": 200}
 #: Share of the steps of a chain in which every proposal is accepted, to come to where images are.
 PSEUDO_SHARE = 0.25
 
@@ -63,7 +63,7 @@ class ImageCompletion(CompletingModel, EvidenceBounds):
             y: labels of a conditional model; without them the class is drawn with the rest, in every step from
                 p(y | z, x_known), at the cost of a pass through the decoder for each class.
             method: "hamiltonian", "metropolis", "pseudo_gibbs"; "auto" is "hamiltonian".
-            n_steps: of the chain; 40 of "hamiltonian" if not given, each of which takes 10 gradients of the decoder,
+            n_steps: of the chain; 20 of "hamiltonian" if not given, each of which takes 10 gradients of the decoder,
                 and 200 of the others.
             random_state: seed or generator; None as in `sample`.
 
@@ -118,7 +118,7 @@ class ImageCompletion(CompletingModel, EvidenceBounds):
 
         It is log p(x) - log p(x_known), each estimated by importance sampling with ``n_samples`` draws of z: log p(x)
         as "iw" of `log_prob_bounds` does, log p(x_known) from the terms of the known sub-pixels alone, z drawn from
-        q(z|x) of 7 completions and from p(z) (see `known_evidence`). Both are lower bounds in the mean; their
+        q(z|x) of 8 completions and from p(z) (see `known_evidence`). Both are lower bounds in the mean; their
         difference is an estimate, and no bound: too low by the gap of the first and too high by that of the second.
         Both gaps close as ``n_samples`` grows; where ``std_error`` is not well below 1, they have not. It is
         deterministic, as `log_prob_bounds` is.

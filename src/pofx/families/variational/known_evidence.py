@@ -5,8 +5,8 @@ Sub-pixels are independent given z (the channels of a pixel may depend on those 
     p(x_k) = E_{z ~ r}[p(x_k | z) p(z) / r(z)],    log p(x_k | z) = sum over known i of log p(x_i | z).
 
 r must be like p(z | x_k), the mean of p(z | x_k, x_u) over x_u ~ p(x_u | x_k): here it is the mean of q(z | x_k, x_u)
-over completions from short chains, and of p(z), which bounds the weights. r is fixed before z is drawn from it: the
-estimate of p(x_k) is unbiased, and its logarithm a lower bound in the mean, whatever the chains are worth.
+over completions along a short chain, and of p(z), which bounds the weights. r is fixed before z is drawn from it: the
+estimate of p(x_k) is unbiased, and its logarithm a lower bound in the mean, whatever the chain is worth.
 
 Shapes: S draws, J completions, N images, L latent dimensions.
 """
@@ -23,11 +23,11 @@ from pofx.distributions import normal
 from pofx.distributions.numerics import in_double
 from pofx.families.variational.bounds import WeightSum
 from pofx.families.variational.collapsed_chain import run_collapsed_chains
-from pofx.families.variational.completion import Problem, masked_log_likelihood
+from pofx.families.variational.completion import Problem, State, masked_log_likelihood
 from pofx.families.variational.reparameterization import reparameterize
 
-#: Completions of an image, and steps of the chain of each, from which r is made.
-COMPLETIONS, CHAIN_STEPS = 7, 8
+#: Completions of an image from which r is made; the chain has twice as many steps.
+COMPLETIONS = 8
 
 
 def known_weights(
@@ -46,7 +46,7 @@ def known_weights(
         chunk: latents that the decoder takes at once.
     """
     module, n = problem.module, len(problem.x_NCHW)
-    parts = [_posterior(problem, streams, chunk) for _ in range(COMPLETIONS)]
+    parts = _posteriors(problem, streams, chunk)
     mean_JNL, log_variance_JNL = (torch.stack(part) for part in zip(*parts, strict=True))
     each, like = -(-n_samples // (COMPLETIONS + 1)), mean_JNL
     weights = WeightSum()
@@ -77,11 +77,16 @@ def known_weights(
     return weights
 
 
-def _posterior(problem: Problem, streams: Sequence[torch.Generator], chunk: int) -> tuple[Tensor, Tensor]:
-    """Mean and log variance of q(z | x_k, x_u) at the end of a chain."""
-    state = run_collapsed_chains(problem, streams, n_steps=CHAIN_STEPS, chunk=chunk)
-    u_NCHW = problem.module.scaled(state.x_NCHW, discrete=problem.discrete)
-    return problem.module.encode(u_NCHW, state.codes)
+def _posteriors(problem: Problem, streams: Sequence[torch.Generator], chunk: int) -> list[tuple[Tensor, Tensor]]:
+    """Mean and log variance of q(z | x_k, x_u) in the second half of a chain."""
+    found: list[tuple[Tensor, Tensor]] = []
+
+    def visit(state: State) -> None:
+        u_NCHW = problem.module.scaled(state.x_NCHW, discrete=problem.discrete)
+        found.append(problem.module.encode(u_NCHW, state.codes))
+
+    run_collapsed_chains(problem, streams, n_steps=2 * COMPLETIONS, chunk=chunk, visit=visit)
+    return found
 
 
 def _log_likelihood(problem: Problem, z_SNL: Tensor) -> Tensor:
