@@ -54,6 +54,8 @@ bench: $(STAMP)
 		$(BIN)/python benchmarks/outliers.py cifar --arm $$arm --part $$class || exit 1; done; done
 	for data in false_alarms hostile; do $(BIN)/python benchmarks/outliers.py $$data --arm vae || exit 1; done
 	for share in 0.01 0.05; do $(BIN)/python benchmarks/outliers.py contamination --arm vae --share $$share || exit 1; done
+	for arm in mean neighbour; do $(BIN)/python benchmarks/completion.py --arm $$arm || exit 1; done
+	for arm in vae pixelcnn gan; do $(BIN)/python benchmarks/completion.py --arm $$arm --minutes 30 || exit 1; done
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

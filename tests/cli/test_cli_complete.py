@@ -145,9 +145,39 @@ def test_parts_are_named_in_words(command, tmp_path, capsys):
     assert 'Did you mean "top"?' in capsys.readouterr().err
 
 
-def test_a_model_that_cannot_complete(model_path, tmp_path, capsys):
+def test_a_model_that_cannot_complete(model_path, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(pofx.VAE, "complete", None)
     assert main(["complete", str(model_path), "digits", "-o", str(tmp_path / "x.png")]) == 1
-    assert capsys.readouterr().err == "pofx: VAE cannot complete images; PixelCNN and PixelRNN can\n"
+    assert capsys.readouterr().err == "pofx: VAE cannot complete images\n"
+
+
+def test_a_vae_completes_by_chains(model_path, tmp_path, capsys):
+    path = tmp_path / "c.npz"
+    command = ["complete", str(model_path), "digits", "--npz", str(path), "-n", "3", "--known", "left", "--seed", "1"]
+    assert main([*command, "--method", "metropolis", "--n-steps", "4"]) == 0
+    assert "the end of a Markov chain" in capsys.readouterr().out
+    with np.load(path) as arrays:
+        X = pofx.load_source("digits").images[arrays["index"]]
+        expected = pofx.load(model_path).complete(X, arrays["known"], method="metropolis", n_steps=4, random_state=1)
+        np.testing.assert_array_equal(arrays["x"], expected)
+    assert main([*command, "--n-particles", "4"]) == 1
+    assert "VAE has no --n-particles: leave it out" in capsys.readouterr().err
+    assert main([*command, "--method", "cached"]) == 1
+    assert "method must be one of auto, hamiltonian" in capsys.readouterr().err
+
+
+def test_a_gan_seeks_and_says_that_it_does_not_draw(tmp_path, capsys, monkeypatch):
+    gan, pages = tmp_path / "gan.pofx", []
+    pofx.GAN(width=8, depth=1, latent_dim=2, max_epochs=1, random_state=0).fit(
+        pofx.load_source("digits").images[:60]
+    ).save(gan)
+    monkeypatch.setattr(
+        "pofx.cli.pages.sheet", lambda images, **options: pages.append(options) or sheet(images, **options)
+    )
+    options = ["-n", "2", "--n-completions", "2", "--n-steps", "2", "-o", str(tmp_path / "c.png")]
+    assert main(["complete", str(gan), "digits", *options]) == 0
+    assert "No draws" in capsys.readouterr().out
+    assert pages[0]["row_labels"] == ["image", "known", "found 1", "found 2"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The contract of `pofx.base`, for every family and kind of data; what a family lacks is skipped by its absence."""
 
 import copy
+import inspect
 import pickle
 import random
 
@@ -109,6 +110,106 @@ def test_rows_and_images_are_the_same_data(family):
     for (name, left), right in zip(one.module_.state_dict().items(), other.module_.state_dict().values(), strict=True):
         assert torch.equal(left, right), name
     assert np.array_equal(one.sample(3, random_state=0).reshape(3, -1), other.sample(3, random_state=0))
+
+
+# ---- completions -----------------------------------------------------------------------------------------------------
+
+
+def some_mask(shape, seed=0):
+    return np.random.default_rng(seed).random(shape) < 0.5
+
+
+def completed_by(model, X, mask, *rest, **words):
+    """`complete` with as little work as it can do, or a skip where the family has none."""
+    if not hasattr(model, "complete"):
+        pytest.skip(f"{type(model).__name__} has no complete")
+    names = inspect.signature(model.complete).parameters
+    quick = {name: 2 for name in ("n_steps", "n_particles", "n_starts") if name in names}
+    return model.complete(X, mask, *rest, **quick | {"random_state": 0} | words)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_completions_are_like_the_images_and_keep_what_is_known(family, kind):
+    X = make_data(kind)
+    model, mask = fast_model(family, max_epochs=1).fit(X), some_mask(X.shape[1:])
+    completed = completed_by(model, X[:5], mask)
+    assert completed.shape == X[:5].shape and completed.dtype == X.dtype
+    assert np.array_equal(completed[:, mask], X[:5, mask])
+    assert np.isfinite(completed).all()
+    if not isinstance(model.image_format_.grid, RealLevels):
+        model.image_format_.grid.levels_of(completed.reshape(5, -1))  # raises outside the support
+    assert np.array_equal(completed_by(model, X[:5], mask), completed)
+    assert not np.array_equal(completed_by(model, X[:5], mask, random_state=1), completed)
+
+
+def test_all_known_and_none_known(fitted):
+    X = make_data("digits")[:5]
+    assert np.array_equal(completed_by(fitted, X, np.ones((8, 8), dtype=bool)), X)
+    drawn = completed_by(fitted, X, np.zeros((8, 8), dtype=bool))
+    assert np.array_equal(completed_by(fitted, X[::-1] * 0, np.zeros((8, 8), dtype=bool)), drawn)
+
+
+def test_what_stands_at_unknown_places_is_not_looked_at(fitted):
+    X, mask = make_data("digits")[:5], some_mask((8, 8))
+    completed = completed_by(fitted, X, mask)
+    for value in (np.nan, np.inf, -7.5):
+        assert np.array_equal(completed_by(fitted, np.where(mask, X, value), mask), completed)
+
+
+def test_completions_with_and_without_labels(conditional, labels):
+    X, mask = make_data("digits")[:10], some_mask((8, 8))
+    drawn, given = completed_by(conditional, X, mask), completed_by(conditional, X, mask, labels[:10])
+    for completed in (drawn, given):
+        assert np.array_equal(completed[:, mask], X[:, mask])
+    with pytest.raises(ValueError, match="not fitted to"):
+        completed_by(conditional, X, mask, np.full(10, 77))
+
+
+@pytest.mark.parametrize(
+    ("X", "mask", "message"),
+    [
+        (np.zeros((2, 8, 8)), np.ones((8, 8)), "mask must hold truth values"),
+        (np.zeros((2, 8, 8)), np.ones((8, 7), dtype=bool), "mask has the shape"),
+        (np.zeros((2, 8, 8)), np.ones((3, 8, 8), dtype=bool), "mask has the shape"),
+        (np.full((2, 8, 8), 99.0), np.ones((8, 8), dtype=bool), "levels=17"),
+        (np.full((2, 8, 8), np.nan), np.ones((8, 8), dtype=bool), "NaN"),
+        (np.zeros((0, 8, 8)), np.ones((8, 8), dtype=bool), "0 sample"),
+    ],
+)
+def test_masks_and_images_that_cannot_be_completed(fitted, X, mask, message):
+    with pytest.raises(ValueError, match=message):
+        completed_by(fitted, X, mask)
+
+
+def test_labels_mean_nothing_to_the_completions_of_a_model_without_classes(fitted):
+    with pytest.raises(ValueError, match="this model is not conditional"):
+        completed_by(fitted, make_data("digits")[:2], some_mask((8, 8)), [0, 1])
+
+
+def test_how_a_model_completes_is_told(fitted):
+    if hasattr(fitted, "complete"):
+        assert fitted.completes_by in ("chain rule", "Markov chain", "refined latents")
+        assert hasattr(fitted, "log_prob_of_unknown") == (fitted.density != "none")
+
+
+def test_log_p_of_the_unknown_part(fitted):
+    """Exactly, where the model has an exact p(x); of a bound an estimate that says so."""
+    if not hasattr(fitted, "log_prob_of_unknown"):
+        pytest.skip("no log_prob_of_unknown")
+    X, mask = make_data("digits")[:6], np.zeros((8, 8), dtype=bool)
+    mask[:4] = True
+    result = fitted.log_prob_of_unknown(X, mask)
+    assert result.value.shape == result.std_error.shape == (6,)
+    assert result.is_exact == (fitted.density == "exact")
+    assert (result.std_error == 0).all() == result.is_exact
+    known = fitted.log_prob_of_unknown(X, np.ones((8, 8), dtype=bool))
+    nothing = fitted.log_prob_of_unknown(X, np.zeros((8, 8), dtype=bool))
+    assert known.value == pytest.approx(np.zeros(6), abs=0 if result.is_exact else 1)
+    if result.is_exact:
+        assert nothing.value == pytest.approx(fitted.score_samples(X), rel=1e-12)
+        assert result.value == pytest.approx(fitted.log_prob_map(X)[:, 4:].sum(axis=(1, 2)), rel=1e-12)
+        with pytest.raises(ValueError, match="in the order of reading"):
+            fitted.log_prob_of_unknown(X, ~mask)
 
 
 # ---- scores ----------------------------------------------------------------------------------------------------------
@@ -371,12 +472,16 @@ def test_an_unregistered_class_says_how_to_register(fitted, tmp_path):
 # ---- errors ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["sample", "score_samples", "transform", "save"])
+@pytest.mark.parametrize("method", ["sample", "score_samples", "transform", "complete", "save"])
 def test_an_unfitted_model_says_so(family, method, tmp_path):
     model = fast_model(family)
     if not hasattr(model, method):
         pytest.skip(f"no {method}")
-    arguments = {"sample": (), "save": (tmp_path / "x.pofx",)}.get(method, (make_data("digits"),))
+    arguments = {
+        "sample": (),
+        "save": (tmp_path / "x.pofx",),
+        "complete": (make_data("digits"), np.ones((8, 8), dtype=bool)),
+    }.get(method, (make_data("digits"),))
     with pytest.raises(NotFittedError):
         getattr(model, method)(*arguments)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -14,7 +14,6 @@ from pofx.cli.options import (
     Errors,
     ImageCount,
     Label,
-    Method,
     ModelPath,
     PicturePath,
     Seed,
@@ -57,12 +56,25 @@ def complete(
     ] = None,
     n_completions: Annotated[int, Parameter(help="How many completions of each image.")] = 1,
     label: Label = None,
-    method: Method = None,
+    method: Annotated[
+        Literal["auto", "naive", "cached", "jacobi", "hamiltonian", "metropolis", "pseudo_gibbs"] | None,
+        Parameter(
+            help="How the model completes, if not by auto: naive, cached or jacobi of PixelCNN and PixelRNN (the same "
+            "images at different speed); hamiltonian, metropolis or pseudo_gibbs of VAE (see docs/vae.md)."
+        ),
+    ] = None,
+    n_steps: Annotated[
+        int | None,
+        Parameter(
+            help="Of VAE: steps of the Markov chain that draws, each nearer to its law; of GAN: steps of the search "
+            "for a latent. The model's own number if not given."
+        ),
+    ] = None,
     n_particles: Annotated[
         int | None,
         Parameter(
-            help="Particles an image where completing is approximate: the more, the nearer to exact, and the slower; "
-            "the model's own number (16) if not given."
+            help="Of PixelCNN and PixelRNN: particles an image where completing is approximate: the more, the nearer "
+            "to exact, and the slower; the model's own number (16) if not given."
         ),
     ] = None,
     split: Split = None,
@@ -72,11 +84,12 @@ def complete(
     device: Device = "auto",
     verbose: Verbose = True,
 ) -> None:
-    """Draw the unknown part of images, given the known part.
+    """Fill in the unknown part of images, given the known part.
 
-    The part said to be unknown is not looked at: whatever stands there is replaced. Where all that is known comes
-    before all that is unknown, row by row (`--known top`), the draws are exact; otherwise they are an approximation,
-    and the picture and the output say so.
+    The part said to be unknown is not looked at: whatever stands there is replaced. PixelCNN and PixelRNN draw exactly
+    where all that is known comes before all that is unknown, row by row (`--known top`), and otherwise approximately. A
+    VAE draws by a Markov chain, approximately for every mask. A GAN draws from no law: it seeks the image that fits the
+    known part. The picture and the output say which it is.
 
     Example: `pofx complete photos.pofx new/ --n-completions 3 -o completed.png`
 
@@ -102,8 +115,8 @@ def complete(
     fitted = load_model(model, device=device, verbose=verbose)
     complete_images = getattr(fitted, "complete", None)
     if complete_images is None:
-        raise ValueError(f"{type(fitted).__name__} cannot complete images; PixelCNN and PixelRNN can")
-    options = given(complete_images, method=method, n_particles=n_particles)
+        raise ValueError(f"{type(fitted).__name__} cannot complete images")
+    options = given(complete_images, method=method, n_steps=n_steps, n_particles=n_particles)
     y = None if label is None else class_of(fitted, label)
     if mask is None:
         known_HWC = known_part(known or "top", 0.5 if fraction is None else fraction, fitted.spec_)

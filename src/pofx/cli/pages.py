@@ -32,7 +32,18 @@ def comes_first(known_HWC: NDArray[np.bool_]) -> bool:
 
 
 def completion_note(model: GenerativeModel, known_HWC: NDArray[np.bool_], n_particles: int) -> str:
-    """What kind of draws the completions of a model are."""
+    """What kind of draws the completions of a model are, if they are any."""
+    kind = getattr(model, "completes_by", "chain rule")
+    if kind == "Markov chain":
+        return (
+            "Approximate draws from p(unknown | known): each is the end of a Markov chain that comes to this law; more "
+            "steps come nearer to it."
+        )
+    if kind == "refined latents":
+        return (
+            "No draws: what the generator makes of the latent that fits the known part best, of several that were "
+            "refined to it."
+        )
     if model.density == "exact" and comes_first(known_HWC):
         return (
             "Exact draws from p(unknown | known): all that is known comes before all that is unknown, row by row and "
@@ -71,7 +82,8 @@ def completion_page(
     shown = known_HWC[..., :3] if channels >= 3 else known_HWC[..., :1]  # the colours that `to_display` shows
     known = np.where(shown, originals, np.array(UNKNOWN, dtype=np.uint8))
     completed = [_in_colour(displayed(model, one)) for one in completions]
-    labels = ["completed"] if len(completed) == 1 else [f"draw {k}" for k in range(1, len(completed) + 1)]
+    word = "found" if getattr(model, "completes_by", None) == "refined latents" else "draw"
+    labels = ["completed"] if len(completed) == 1 else [f"{word} {k}" for k in range(1, len(completed) + 1)]
     return sheet(
         np.concatenate([originals, known, *completed]),
         n_columns=len(images),

@@ -7,6 +7,7 @@ A sub-pixel is one channel of one pixel.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -38,6 +39,7 @@ class PixelLaw(ABC):
     ----------
     channels : number of channels C.
     levels : number of levels K of a sub-pixel; None for a density of real numbers.
+    channels_are_independent : whether the channels of a pixel are independent given the parameters.
 
     A subclass supplies `n_parameters`, `n_noise`, `_conditional`, `_mean`, `_noise`, `_draw` and `_entropy`; the public
     methods check shapes, fix the dtype and are final.
@@ -45,6 +47,7 @@ class PixelLaw(ABC):
 
     channels: int
     levels: int | None
+    channels_are_independent: ClassVar[bool] = True
 
     @property
     @abstractmethod

@@ -4,7 +4,7 @@ Shape legend: M components of a mixture, the rest as in law.py; logistic variabl
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -97,6 +97,7 @@ class DiscretisedLogisticMixture(PixelLaw):
     pixel as a whole, from what came before it: a network with colour masks inside the pixel has no use for this law.
     """
 
+    channels_are_independent: ClassVar[bool] = False
     channels: int
     levels: int
     n_components: int = 10

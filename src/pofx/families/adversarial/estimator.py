@@ -26,6 +26,7 @@ from pofx.engine.options import TrainingOptions
 from pofx.engine.phase import HeldOutScore, Phase
 from pofx.engine.run import StopReason
 from pofx.families.adversarial.calibrated_sampling import CalibratedSampling
+from pofx.families.adversarial.completing import ImageCompletion
 from pofx.families.adversarial.encoder import encoder_phase, held_out_error, mean_squared_error
 from pofx.families.adversarial.features import EncodedImages
 from pofx.families.adversarial.module import KINDS, GANModule
@@ -46,7 +47,7 @@ GAMMA_A_NUMBER = 0.1
 IMPORTANCE_LATENTS = 256
 
 
-class GAN(CalibratedSampling, EncodedImages):
+class GAN(CalibratedSampling, ImageCompletion, EncodedImages):
     """Generative adversarial network: a generator x = G(z), z ~ N(0, I), and a discriminator d that tells it from data.
 
     The discriminator maximises V(D, G) = E[log D(x)] + E[log(1 - D(G(z)))], D = sigmoid(d), and the generator minimises

@@ -11,13 +11,12 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor, nn
 
 from pofx.base import Density, rows_counted
+from pofx.completion import CompletingModel, CompletionKind, UnknownLogProb
 from pofx.data.images import ImageFormat
 from pofx.data.levels import RealLevels
 from pofx.data.reader import ImageReader
@@ -30,7 +29,6 @@ from pofx.engine.phase import Phase
 from pofx.engine.randomness import draw_seed
 from pofx.families.autoregressive import chain_rule
 from pofx.families.autoregressive.completion import complete_images, leading
-from pofx.families.autoregressive.known import known_like
 from pofx.families.autoregressive.module import AutoregressiveModule, colour_groups_of
 from pofx.families.autoregressive.sampling import METHODS, Canvas, Method, draw_images
 from pofx.families.autoregressive.training import (
@@ -45,11 +43,12 @@ from pofx.families.autoregressive.training import (
 SOFTMAX_LEVELS = 64
 
 
-class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityModel):
+class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CompletingModel, DensityModel):
     """log p(x) = sum_i log p(x_i | x_<i), exactly: what `PixelCNN` and `PixelRNN` have in common."""
 
     density: ClassVar[Density] = "exact"
     _trains_unlabelled: ClassVar[bool] = True
+    completes_by: ClassVar[CompletionKind] = "chain rule"
     module_: AutoregressiveModule
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -241,22 +240,11 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Den
                 known values outside the support, particles with "naive".
             TypeError: sparse X.
         """
-        check_is_fitted(self)
-        self._refuse_labels_unless_conditional(y)
         _check_method(method)
         if not isinstance(n_particles, int | np.integer) or n_particles < 1:
             raise ValueError(f"n_particles must be an integer of at least 1, not {n_particles!r}")
-        if issparse(X):
-            check_array(X, estimator=self)  # says so, as everywhere
-        table: Any = X
-        X = np.asarray(X)
-        known = known_like(mask, X.shape, self.spec_.shape_HWC)
-        filler = self.image_format_.images(
-            np.zeros((1, *self.spec_.shape_CHW), dtype=np.int64), np.random.default_rng(0)
-        )
-        X = np.where(known, X, filler.flat[0])
-        # A data frame stays one: its names are held against those that the model was fitted to.
-        reader = self._checked_reader(type(table)(X, columns=table.columns) if hasattr(table, "iloc") else X, y)
+        partly = self._partly_known(X, mask, y)
+        reader, known_NCHW, n_images = partly.reader, partly.known_NCHW, len(partly.X)
         seed = draw_seed(self.random_state if random_state is None else random_state)
         codes = reader.labels
         device = resolve_device(self.device, self._dtype)
@@ -265,13 +253,12 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Den
             log_prior_K = torch.from_numpy(np.log(self.class_prior_))
         generator = torch.Generator(device).manual_seed(seed)
         self.module_.to(device)
-        known_NCHW = torch.tensor(self.image_format_.rows_to_NCHW(known.reshape(len(X), -1)))
         exact = bool((leading(known_NCHW) == known_NCHW).all())  # and then there are no particles
         size = max(1, self._chunk_size // (1 if exact else n_particles))
         drawn = []
         with full_float32(), self._counted("rows") as count:
-            for start in range(0, len(X), size):
-                part = np.arange(start, min(start + size, len(X)))
+            for start in range(0, n_images, size):
+                part = np.arange(start, min(start + size, n_images))
                 x_NCHW, _ = reader.batch(part)
                 canvas = Canvas(
                     x_NCHW.to(device, torch.int64),
@@ -279,11 +266,37 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Den
                     None if codes is None else torch.from_numpy(codes[part]).to(device),
                     generator,
                 )
-                advance = rows_counted(count, start, len(part), len(X))
+                advance = rows_counted(count, start, len(part), n_images)
                 completed_NCHW = complete_images(self.module_, canvas, method, n_particles, log_prior_K, advance)
                 drawn.append(completed_NCHW.cpu().numpy())
-        images = self._as_images(np.concatenate(drawn), np.random.default_rng([seed, 0]))
-        return np.where(known, X, images.reshape(X.shape)).astype(images.dtype)
+        return self._completed(partly, np.concatenate(drawn), np.random.default_rng([seed, 0]))
+
+    def log_prob_of_unknown(self, X: ArrayLike, mask: ArrayLike, y: ArrayLike | None = None) -> UnknownLogProb:
+        """log p(x_unknown | x_known) of images that are known in full, exactly, where the known come first.
+
+        The sum of `log_prob_map` over the unknown sub-pixels. That it is only where every known sub-pixel comes before
+        every unknown one, row by row, from left to right, R before G before B: for any other mask p(x_known) is a sum
+        over all that could stand at the unknown ones, and is refused.
+
+        Args:
+            X: images, known in full.
+            mask: True where X counts as known, see `complete`.
+            y: labels of a conditional model; without them it is the marginal's, sum_y p(y | x_known) p(x_unknown |
+                x_known, y).
+
+        Raises:
+            ValueError: what `score_samples` raises; a mask that does not fit, or that knows something after something
+                unknown.
+        """
+        terms = self.log_prob_map(X, y)
+        partly = self._partly_known(X, mask, y)
+        if not bool((leading(partly.known_NCHW) == partly.known_NCHW).all()):
+            raise ValueError(
+                "the mask knows a sub-pixel that comes after an unknown one in the order of reading: p(x_known) is "
+                "then no product of this model's terms. VAE.log_prob_of_unknown takes any mask"
+            )
+        value = np.where(partly.known, 0.0, terms.reshape(partly.known.shape)).reshape(len(partly.X), -1).sum(axis=1)
+        return UnknownLogProb(value, np.zeros(len(value)), is_exact=True)
 
     # ---- features ---------------------------------------------------------------------------------------------------
 

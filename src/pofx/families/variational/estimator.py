@@ -16,15 +16,15 @@ from pofx.data.images import ImageFormat
 from pofx.data.levels import RealLevels
 from pofx.data.reader import ImageReader
 from pofx.engine.phase import HeldOutScore, Phase
+from pofx.families.variational.completing import ImageCompletion
 from pofx.families.variational.diagnosis import LatentDiagnosis
-from pofx.families.variational.evidence import EvidenceBounds
 from pofx.families.variational.latents import LatentImages
 from pofx.families.variational.module import VAEModule
 from pofx.families.variational.scores import BoundScores
 from pofx.families.variational.training import held_out_bound, vae_phase
 
 
-class VAE(LatentImages, BoundScores, LatentDiagnosis, EvidenceBounds):
+class VAE(LatentImages, BoundScores, LatentDiagnosis, ImageCompletion):
     """Variational autoencoder: a decoder p(x|z) over latents z ~ p(z), and an encoder q(z|x) trained with it.
 
         log p(x) >= ELBO(x) = E_{q(z|x)}[log p(x|z)] - KL(q(z|x) || p(z)),
@@ -113,7 +113,7 @@ class VAE(LatentImages, BoundScores, LatentDiagnosis, EvidenceBounds):
     module_: VAEModule
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **EvidenceBounds._parameter_constraints,
+        **ImageCompletion._parameter_constraints,
         "latent_dim": [Interval(Integral, 1, None, closed="left")],
         "architecture": [StrOptions({"auto", "mlp", "convolutional", "residual"})],
         "width": [Interval(Integral, 1, None, closed="left"), None],

@@ -43,7 +43,7 @@ class ImageGroups(DensityModel):
         Args:
             n: images.
             unit, work: what the progress line counts, and how many of them an image takes.
-            function: gives tensors (size,), and reports its progress.
+            function: gives tensors (size, ...), and reports its progress.
         """
         self.module_.to(resolve_device(self.device, self._dtype))
         outputs: list[NDArray[np.float64]] = []
@@ -65,7 +65,7 @@ class ImageGroups(DensityModel):
                     count(done, n * work)
 
                 parts = function(np.minimum(np.arange(start, start + size), n - 1), advance)
-                outputs = outputs or [np.empty(n) for _ in parts]
+                outputs = outputs or [np.empty((n, *part.shape[1:])) for part in parts]
                 for output, part in zip(outputs, parts, strict=True):
                     output[start : start + n_here] = part[:n_here].cpu().numpy()
         return outputs

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pofx.families.autoregressive.known import known_like
+from pofx.data.known import known_like
 
 N, HEIGHT, WIDTH, COLOURS = 2, 2, 3, 3
 PIXELS = np.array([[True, False, True], [False, False, True]])
