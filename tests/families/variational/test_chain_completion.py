@@ -126,11 +126,9 @@ def test_completions_of_a_class_and_of_all_classes(method):
 
 @both_methods
 def test_classes_are_drawn_in_every_step(method, monkeypatch):
-    drawn = []
+    drawn, draw_classes = [], completion.draw_classes
     for module in (completion, collapsed_chain):
-        monkeypatch.setattr(
-            module, "draw_classes", lambda *rest, old=completion.draw_classes: drawn.append(rest) or old(*rest)
-        )
+        monkeypatch.setattr(module, "draw_classes", lambda *rest: drawn.append(rest) or draw_classes(*rest))
     monkeypatch.setattr(collapsed_chain, "PSEUDO_STEPS", 2)
     tiny_vae(conditional=True).complete(IMAGES[:1], UPPER, method=method, n_steps=3, random_state=0)
     assert len(drawn) == {"metropolis": 3, "hamiltonian": 2 + 3}[method]
