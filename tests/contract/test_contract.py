@@ -260,6 +260,57 @@ def test_the_held_out_score_is_the_score_of_the_held_out_images(family):
         assert model.held_out_score_ == pytest.approx(call(model, "score", X[model.held_out_indices_]), rel=0.05)
 
 
+# ---- classes ---------------------------------------------------------------------------------------------------------
+
+
+def test_class_log_probs_are_the_scores_with_each_label(conditional, fitted):
+    X = make_data("digits")[:7]
+    assert not hasattr(fitted, "class_log_probs")
+    if conditional.density == "none":
+        assert not hasattr(conditional, "class_log_probs")
+        return
+    found = conditional.class_log_probs(X)
+    assert found.shape == (7, len(conditional.classes_)) and found.dtype == np.float64
+    for column, label in zip(found.T, conditional.classes_, strict=True):
+        np.testing.assert_allclose(column, conditional.score_samples(X, np.full(7, label)), rtol=1e-12)
+    np.testing.assert_array_equal(conditional.class_log_probs(X[3:5]), found[3:5])
+
+
+def test_class_log_probs_of_real_data_are_densities(family, labels):
+    X = make_data("real")
+    model = fast_model(family, conditional=True).fit(X, labels)
+    found = call_without_labels(model, "class_log_probs", X[:4])
+    np.testing.assert_allclose(found[:, 2], model.score_samples(X[:4], np.full(4, model.classes_[2])), rtol=1e-12)
+
+
+def call_without_labels(model, name, X):
+    if not hasattr(model, name):
+        pytest.skip(f"{type(model).__name__} has no {name}")
+    return getattr(model, name)(X)
+
+
+def test_images_without_a_label_train_through_the_marginal_or_are_refused(family, labels, tmp_path):
+    X, given = make_data("digits"), np.where(np.arange(120) % 3 == 0, labels, -1)
+    model = fast_model(family, conditional=True, max_epochs=12, validation_fraction=0.3)
+    if model.density == "none":
+        with pytest.raises(ValueError, match="no label"):
+            model.fit(X, given)
+        return
+    model.fit(X, given)
+    known = given != -1
+    assert model.n_unlabelled_ == 80
+    np.testing.assert_allclose(model.class_prior_, np.unique(given[known], return_counts=True)[1] / 40)
+    # The held-out score is of log p(x|y) where there is a label, and of the marginal where there is none.
+    held_out = model.held_out_indices_
+    with_label, without = held_out[known[held_out]], held_out[~known[held_out]]
+    scores = [model.score_samples(X[with_label], given[with_label]), model.score_samples(X[without])]
+    assert model.held_out_score_ == pytest.approx(np.concatenate(scores).mean(), rel=0.03)
+    again = fast_model(family, conditional=True, max_epochs=12, validation_fraction=0.3).fit(X, given)
+    assert np.array_equal(again.score_samples(X[:9]), model.score_samples(X[:9]))
+    loaded = pofx.load(model.save(tmp_path / "model.pofx"))
+    assert np.array_equal(loaded.score_samples(X[:9]), model.score_samples(X[:9]))
+
+
 # ---- what was fitted stays what was fitted ---------------------------------------------------------------------------
 
 

@@ -25,3 +25,14 @@ DETECTOR = pofx.OutlierDetector(fast_model("vae"), calibration_fraction=0.4, fal
 @parametrize_with_checks([DETECTOR], expected_failed_checks=expected_to_fail)
 def test_scikit_learn_checks_of_the_detector(estimator, check):
     check(estimator)
+
+
+CLASSIFIER = pofx.GenerativeClassifier(
+    fast_model("vae", max_epochs=30), holdout_fraction=0.3, false_alarm_rate=0.3, random_state=0
+)
+
+
+@pytest.mark.filterwarnings("ignore:with .* calibration images no p-value:UserWarning")
+@parametrize_with_checks([CLASSIFIER], expected_failed_checks=expected_to_fail)
+def test_scikit_learn_checks_of_the_classifier(estimator, check):
+    check(estimator)

@@ -1,0 +1,35 @@
+"""Bayes' rule and the temperature, against numbers worked out by hand or by enumeration."""
+
+import numpy as np
+import pytest
+
+from pofx.applications.classification import class_posterior, fitted_temperature
+
+
+def test_the_posterior_is_bayes_rule_by_enumeration():
+    rng = np.random.default_rng(0)
+    joint = rng.dirichlet(np.ones(15)).reshape(5, 3)  # p(x, y), five images and three classes
+    prior = joint.sum(axis=0)
+    log_posterior = class_posterior(np.log(joint / prior), np.log(prior))
+    np.testing.assert_allclose(np.exp(log_posterior), joint / joint.sum(axis=1, keepdims=True), rtol=1e-12)
+
+
+def test_a_class_that_cannot_be_has_no_probability_and_what_images_weigh_does_not_matter():
+    log_posterior = class_posterior(np.array([[-1e5, -1e5 - 1, -1e5]]), np.array([np.log(0.5), np.log(0.5), -np.inf]))
+    expected = np.array([[1 / (1 + np.exp(-1)), np.exp(-1) / (1 + np.exp(-1)), 0.0]])
+    np.testing.assert_allclose(np.exp(log_posterior), expected, atol=1e-9)
+
+
+def test_the_temperature_divides_the_joint():
+    log_p, log_prior = np.array([[-10.0, -14.0]]), np.log([0.25, 0.75])
+    odds = np.exp((4 + np.log(1 / 3)) / 2)
+    np.testing.assert_allclose(np.exp(class_posterior(log_p, log_prior, 2.0)), [[odds / (1 + odds), 1 / (1 + odds)]])
+
+
+@pytest.mark.parametrize("overconfidence", [0.2, 1.0, 30.0])
+def test_the_temperature_is_found_by_which_probabilities_are_too_sure(overconfidence):
+    rng = np.random.default_rng(0)
+    logits = 2 * rng.normal(size=(20_000, 4))
+    p = np.exp(class_posterior(logits, np.zeros(4)))
+    codes = (p.cumsum(axis=1) > rng.random((len(p), 1))).argmax(axis=1)  # drawn from p: those are right
+    assert fitted_temperature(overconfidence * logits, codes) == pytest.approx(overconfidence, rel=0.03)
