@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import Console
 
+    from pofx.applications.classifier import GenerativeClassifier
     from pofx.applications.outliers import OutlierDetector
     from pofx.base import GenerativeModel
 
@@ -25,7 +26,8 @@ def info(
     file: Annotated[
         Path,
         Parameter(
-            help="A model file of `pofx fit`, a detector file of `pofx outliers`, or a .packed file of `pofx prepare`."
+            help="A model file of `pofx fit`, one that `pofx outliers` or `pofx classify` saved, or a .packed file of "
+            "`pofx prepare`."
         ),
     ],
     /,
@@ -53,12 +55,27 @@ def info(
         _packed_info(console, file)
         return
     loaded = pofx.load(file)
-    fitted = getattr(loaded, "model_", loaded)  # a detector has a model and is none
+    fitted = getattr(loaded, "model_", loaded)  # a detector or a classifier has a model and is none
     if config:
         print(config_of(fitted), end="")
     else:
-        facts = {} if fitted is loaded else _detector_facts(loaded)
+        facts = _application_facts(loaded)
         _print_facts(console, facts | _model_facts(fitted))
+
+
+def _application_facts(loaded: Any) -> dict[str, object]:
+    """What the file holds besides a model."""
+    import pofx
+
+    if isinstance(loaded, pofx.GenerativeClassifier):
+        return _classifier_facts(loaded)
+    return _detector_facts(loaded) if isinstance(loaded, pofx.OutlierDetector) else {}
+
+
+def _classifier_facts(classifier: GenerativeClassifier) -> dict[str, object]:
+    temperature = f", temperature {classifier.temperature_:.3g}" if classifier.calibrated else ""
+    facts: dict[str, object] = {"classifier": f"{classifier.prior} prior{temperature}"}
+    return facts | {f"its {name}": value for name, value in _detector_facts(classifier.detector_).items()}
 
 
 def _detector_facts(detector: OutlierDetector) -> dict[str, object]:

@@ -41,12 +41,6 @@ class DetectorOptions:
     seed: int | None = None
     save: Path | None = None
 
-    def refuse(self, why: str, *names: str) -> None:
-        """ValueError if one of these options (of all, if none is named) was given: none vanishes in silence."""
-        given = [f"--{name.replace('_', '-')}" for name in names or vars(self) if getattr(self, name) is not None]
-        if given:
-            raise ValueError(f"{why}: leave out {', '.join(given)}")
-
     def keywords(self) -> dict[str, Any]:
         """What was given of the parameters that a detector has whatever its model is."""
         words = {
@@ -66,6 +60,17 @@ class Reading:
     size: str | None
     errors: Errors
     verbose: bool
+
+
+def refuse_given(options: Any, why: str, *names: str) -> None:
+    """ValueError if one of these options (of all, if none is named) was given: none vanishes in silence.
+
+    Args:
+        options: a dataclass of options, None where nothing was given.
+    """
+    given = [f"--{name.replace('_', '-')}" for name in names or vars(options) if getattr(options, name) is not None]
+    if given:
+        raise ValueError(f"{why}: leave out {', '.join(given)}")
 
 
 def parse_tile(text: str | None) -> tuple[int, int] | Literal["model"] | None:
@@ -102,9 +107,10 @@ def obtain(
     if not is_file_of_one(first):
         return _fitted_to_source(first, options, reading, own_rate, device)
     loaded: Any = pofx.load(first)
+    loaded = getattr(loaded, "detector_", loaded)  # a classifier has one
     if not isinstance(loaded, pofx.OutlierDetector):
         return _fitted_around(loaded, first, options, reading, own_rate, device)
-    options.refuse(f"{first} is a detector that is fitted already")
+    refuse_given(options, f"{first} is a detector that is fitted already")
     # All of its models: those of other folds, and those that it compares with.
     for model in (loaded.model_, *to_attachment(loaded).models.values()):
         model.set_params(device=device, verbose=reading.verbose)
@@ -147,7 +153,7 @@ def _fitted_to_source(
     from pofx import registry
     from pofx.cli.loading import load_images
 
-    options.refuse(f"the ordinary images are those of {source}", "ordinary")
+    refuse_given(options, f"the ordinary images are those of {source}", "ordinary")
     if options.tile == OF_THE_MODEL:
         raise ValueError("--tile model needs the file of a fitted model; say how large the tiles are: --tile 32")
     family: Any = registry.family(options.model or "vae")
@@ -173,7 +179,7 @@ def _fitted_around(
     """A detector whose model is fitted already and stays as it is."""
     from pofx.cli.loading import load_images
 
-    options.refuse(f"{path} is a model that is fitted already", "model", "max_minutes")
+    refuse_given(options, f"{path} is a model that is fitted already", "model", "max_minutes")
     if options.ordinary is None:
         raise ValueError(
             f"{path} is a model and no detector yet: name ordinary images that it was not fitted to with --ordinary "

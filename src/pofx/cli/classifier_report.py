@@ -1,0 +1,106 @@
+"""What ``pofx classify`` says, writes and draws."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.files.pictures import sheet
+from pofx.measures.reliability import reliability
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from pofx.applications.conformal import FalseAlarmRate
+    from pofx.data.collection import Skipped
+
+#: Side of the reliability diagram, and width of a bar, in pixels.
+SIDE, BAR = 300, 20
+ACCURACY, CONFIDENCE, EMPTY = (70, 110, 180), (215, 120, 60), (236, 236, 236)
+
+
+def csv_of(
+    names: Sequence[str],
+    classes: NDArray[Any],
+    probabilities: NDArray[np.float64],
+    p_values: NDArray[np.float64],
+    rejected: NDArray[np.bool_],
+    skipped: Sequence[Skipped],
+) -> str:
+    """A row an image, then a row a file that was left out."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["image", "class", "rejected", "p_value", *(f"p({label})" for label in classes), "error"])
+    for name, p_of_classes, p, out in zip(names, probabilities, p_values, rejected, strict=True):
+        label = classes[p_of_classes.argmax()]
+        numbers = (repr(float(value)) for value in p_of_classes)
+        writer.writerow([name, label, bool(out), repr(float(p)), *numbers, ""])
+    for bad in skipped:
+        writer.writerow([bad.name, *[""] * (3 + len(classes)), bad.reason])
+    return text.getvalue()
+
+
+def judged_by_labels(labels: NDArray[Any] | None, classes: NDArray[Any]) -> NDArray[np.int64] | None:
+    """The class number of each label, -1 of what the classifier does not know; None if it knows none of them."""
+    if labels is None:
+        return None
+    numbers = {str(label): number for number, label in enumerate(classes)}
+    truth = np.array([numbers.get(str(label), -1) for label in labels], dtype=np.int64)
+    return truth if (truth >= 0).any() else None
+
+
+def said_of(
+    classes: NDArray[Any],
+    probabilities: NDArray[np.float64],
+    rejected: NDArray[np.bool_],
+    rate: FalseAlarmRate,
+    truth: NDArray[np.int64] | None,
+) -> list[str]:
+    """How many images are of each class and of none, and how many of the classes are right, where that is known."""
+    n, found = len(rejected), probabilities.argmax(axis=1)
+    counts = np.bincount(found[~rejected], minlength=len(classes))
+    of_each = ", ".join(f"{label}: {count:,}" for label, count in zip(classes, counts, strict=True) if count)
+    said = str(rate)
+    lines = [
+        f"Of {n:,} {'images' if n > 1 else 'image'} {rejected.sum():,} are rejected as of no class, at a false-alarm "
+        f"rate of {100 * rate.nominal:.3g} %. {said[0].upper()}{said[1:]}.",
+        f"The others: {of_each or 'none'}.",
+    ]
+    if truth is not None:
+        known = truth >= 0
+        right = found[known] == truth[known]
+        error = reliability(probabilities[known], truth[known]).expected_calibration_error
+        line = f"By the labels of the source, {100 * right.mean():.2f} % of the classes are right"
+        kept = ~rejected[known]
+        if kept.any() and not kept.all():
+            line += f", {100 * right[kept].mean():.2f} % of those not rejected"
+        lines.append(f"{line}; the expected calibration error of the probabilities is {error:.3f}.")
+    return lines
+
+
+def reliability_page(probabilities: NDArray[np.float64], truth: NDArray[np.int64], *, title: str) -> Image:
+    """The reliability diagram: of each bin of confidence how often the class is right, beside how sure it is."""
+    found = reliability(probabilities, truth)
+    chart = np.full((SIDE + 1, BAR * len(found.counts), 3), 255, dtype=np.uint8)
+    for bin_, n in enumerate(found.counts):
+        bar = slice(BAR * bin_ + 1, BAR * (bin_ + 1) - 1)
+        if not n:
+            chart[-3:, bar] = EMPTY
+            continue
+        chart[round(SIDE * (1 - found.accuracy[bin_])) :, bar] = ACCURACY
+        sure = round(SIDE * (1 - found.confidence[bin_]))
+        chart[max(0, sure - 1) : sure + 2, bar] = CONFIDENCE
+    return sheet(
+        chart[None],
+        n_columns=1,
+        scale=1,
+        title=title,
+        note="Bars, from 0 to 100 %: how often the likeliest class is right, for images by how sure it is, from 0 to "
+        f"100 % in {len(found.counts)} steps. Orange: how sure it is on average; where bars end there, probabilities are what "
+        f"they say. Expected calibration error {found.expected_calibration_error:.3f}, of {len(truth):,} images.",
+    )
