@@ -100,7 +100,10 @@ def reliability_page(probabilities: NDArray[np.float64], truth: NDArray[np.int64
         n_columns=1,
         scale=1,
         title=title,
-        note="Bars, from 0 to 100 %: how often the likeliest class is right, for images by how sure it is, from 0 to "
-        f"100 % in {len(found.counts)} steps. Orange: how sure it is on average; where bars end there, probabilities are what "
-        f"they say. Expected calibration error {found.expected_calibration_error:.3f}, of {len(truth):,} images.",
+        note=(
+            "Bars, from 0 to 100 %: how often the likeliest class is right, for images by how sure it is, from 0 to "
+            f"100 % in {len(found.counts)} steps. Orange: how sure it is on average. Where bars end there, "
+            "probabilities are what they say. Expected calibration error "
+            f"{found.expected_calibration_error:.3f}, of {len(truth):,} images."
+        ),
     )
