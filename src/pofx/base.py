@@ -344,7 +344,12 @@ class GenerativeModel(FittedNetwork, ABC):
         """Whether these are the very images (and labels, of a conditional model) of the fit, in the same order."""
         check_is_fitted(self)
         rows, _ = check_rows(self, X, reset=False)
-        codes = self._codes(y, len(rows)) if y is not None else None
+        codes = None
+        if y is not None and self._is_conditional:
+            learned = learn_classes(check_labels(y, len(rows)))
+            if not np.array_equal(learned.classes, self.classes_):
+                return False
+            codes = learned.codes
         return bool(self.provenance_.get("data_fingerprint") == data_fingerprint(rows, codes))
 
 

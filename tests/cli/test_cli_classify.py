@@ -67,7 +67,8 @@ def test_a_source_with_labels_is_fitted_and_saved(folder, monkeypatch, capsys):
     assert main(["classify", str(folder / "known.npz"), str(folder / "new.npz"), *words]) == 0
     loaded = pofx.load(saved)
     assert loaded.calibrated and loaded.prior == "uniform" and loaded.temperature_ != 1.0
-    assert Image.open(picture).size[0] > 200
+    with Image.open(picture) as page:
+        assert page.size[0] > 200
     capsys.readouterr()
     assert main(["info", str(saved)]) == 0
     assert "uniform prior, temperature" in capsys.readouterr().out

@@ -21,7 +21,7 @@ from pofx.applications.classifier_file import restored, to_attachment
 from pofx.applications.image_parts import taken
 from pofx.applications.outlier_scores import SCORES, Function
 from pofx.applications.outlier_split import Sizes, divided
-from pofx.applications.outliers import DEFAULT_FAMILY, OutlierDetector, is_fitted
+from pofx.applications.outliers import DEFAULT_FAMILY, OutlierDetector, is_fitted, refuse_known_images
 from pofx.attachment import Attachment
 from pofx.data.checking import check_labels
 from pofx.data.labels import UNLABELLED, learn_classes
@@ -147,6 +147,7 @@ class GenerativeClassifier(ClassifierAnswers):
         """Set ``model_``; the images that it was not fitted to."""
         if is_fitted(self.model):
             _require_classes(self.model)
+            refuse_known_images(self.model, images, labels)
             self.model_ = self.model
             return np.arange(len(images))
         model = clone(registry.family(DEFAULT_FAMILY)() if self.model is None else self.model)

@@ -40,7 +40,8 @@ class ClassifierAnswers(ClassifierMixin, ImageInput):
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """The likeliest class of each image, (n,), whether the image is like any of them or not."""
-        labels: NDArray[Any] = self.classes_[self.predict_log_proba(X).argmax(axis=1)]
+        numbers = self.predict_log_proba(X).argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[numbers]
         return labels
 
     def p_values(self, X: ArrayLike) -> Floats:

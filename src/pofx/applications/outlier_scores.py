@@ -116,7 +116,10 @@ class LikelihoodRatio(ImageScore):
         levels_NCHW = image_format.nearest_levels_NCHW(X)
         redrawn = rng.integers(0, image_format.spec.levels, size=levels_NCHW.shape, dtype=levels_NCHW.dtype)
         changed = np.where(rng.random(levels_NCHW.shape) < REDRAWN, redrawn, levels_NCHW)
-        self.background = clone(model).fit(image_format.images(changed, rng), **labels(model, y))
+        background = clone(model)
+        if y is None and hasattr(model, "classes_"):  # then images are scored by the marginal, and so by this
+            background.set_params(conditional=False)
+        self.background = background.fit(image_format.images(changed, rng), **labels(model, y))
 
     def __call__(self, model: Any, X: Images, y: NDArray[Any] | None) -> Floats:
         given = labels(model, y)

@@ -171,7 +171,7 @@ class OutlierDetector(OutlierAnswers):
         if self.reference_fraction + self.calibration_fraction >= 1 and trains and self.n_folds is None:
             raise ValueError("reference_fraction and calibration_fraction leave no images to fit the model to")
         if not trains and (tiling is None or shape_HWC(images.shape)[:2] == tiling.tile):
-            self._refuse_known_images(images, labels)
+            refuse_known_images(self.model, images, labels)
         told_apart = codes if self._per_class else None
         if self.n_folds is None:
             parts = [divided(len(images), sizes, rng, told_apart)]
@@ -243,14 +243,6 @@ class OutlierDetector(OutlierAnswers):
         self.classes_, codes = np.unique(labels, return_inverse=True)
         return np.asarray(codes, dtype=np.int64)
 
-    def _refuse_known_images(self, images: Images, labels: NDArray[Any] | None) -> None:
-        was_fitted_to = getattr(self.model, "was_fitted_to", None)
-        if was_fitted_to is not None and was_fitted_to(images, labels):
-            raise ValueError(
-                f"these are the images that the {type(self.model).__name__} was fitted to: it knows them too well for "
-                "their scores to be those of ordinary images. Give others, or a model that is not fitted"
-            )
-
     def _warn_if_nothing_can_be_flagged(self) -> None:
         least = int(self._calibration.counts().min())
         if greatest_rank(self.false_alarm_rate, least) == 0:
@@ -287,6 +279,16 @@ class OutlierDetector(OutlierAnswers):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_judges")
+
+
+def refuse_known_images(model: Any, images: Images, labels: NDArray[Any] | None) -> None:
+    """ValueError if these are the very images (and labels) that a model was fitted to."""
+    was_fitted_to = getattr(model, "was_fitted_to", None)
+    if was_fitted_to is not None and was_fitted_to(images, labels):
+        raise ValueError(
+            f"these are the images that the {type(model).__name__} was fitted to: it knows them too well for their "
+            "scores to be those of ordinary images. Give others, or a model that is not fitted"
+        )
 
 
 def is_fitted(model: Any) -> bool:

@@ -59,12 +59,20 @@ def impute(
         Codes (n,), and log p(y) - log p(y|x) of the classes drawn, (n,), float64, 0 of images that had a label: what
         log p(x|y) needs to become log p(x).
     """
-    correction_N = torch.zeros(len(codes), dtype=torch.float64, device=codes.device)
+    correction_N = in_double(torch.zeros(len(codes), device=codes.device))
     positions = torch.nonzero(codes < 0).flatten()
     if not len(positions):
         return codes, correction_N
     with torch.no_grad():
-        log_posterior_MK = torch.log_softmax(in_double(conditional(positions)) + log_prior_K, dim=1)
-        drawn_M = torch.multinomial(log_posterior_MK.exp(), 1, generator=generator)[:, 0]
+        conditional_MK = in_double(conditional(positions))
+        log_prior_K = log_prior_K.to(conditional_MK.device)
+        log_posterior_MK = torch.log_softmax(conditional_MK + log_prior_K, dim=1)
+        # By the inverse of the distribution function: the noise comes from where the generator is.
+        uniform_M = torch.rand(len(positions), generator=generator, device=generator.device).to(log_posterior_MK.device)
+        below_MK = log_posterior_MK.exp().cumsum(dim=1) <= uniform_M[:, None]
+        drawn_M = below_MK.sum(dim=1).clamp(max=len(log_prior_K) - 1)
         of_drawn_M = log_prior_K[drawn_M] - log_posterior_MK.gather(1, drawn_M[:, None])[:, 0]
-    return codes.index_copy(0, positions, drawn_M), correction_N.index_copy(0, positions, of_drawn_M)
+    return (
+        codes.index_copy(0, positions, drawn_M.to(codes.device)),
+        correction_N.index_copy(0, positions.to(correction_N.device), of_drawn_M),
+    )

@@ -107,7 +107,10 @@ def test_pseudo_gibbs_has_another_law():
 def test_where_nothing_is_known_it_draws_from_p():
     model = tiny_vae()
     completed = model.complete(repeated(IMAGE), np.zeros((3, 3), dtype=bool), n_steps=8, random_state=1)
-    assert p_value(completed, IMAGES, np.exp(log_p(model, IMAGES))) > 1e-3
+    # Single images are too rare to be counted: those of the same corners are taken together.
+    found, of_each = (images[:, ::2, ::2].reshape(-1, 4) @ [8, 4, 2, 1] for images in (completed, IMAGES))
+    p = np.bincount(of_each, weights=np.exp(log_p(model, IMAGES)), minlength=16)
+    assert chisquare(np.bincount(found, minlength=16), len(found) * p / p.sum()).pvalue > 1e-3
 
 
 @both_methods

@@ -49,7 +49,6 @@ def with_classes(
     """`classes.impute` for these images; the codes as they are, and 0, if ``log_prior_K`` is None."""
     if codes is None or log_prior_K is None:
         return codes, torch.zeros(1, dtype=module.dtype, device=x_NCHW.device)
-    log_prior_K = log_prior_K.to(x_NCHW.device)
 
     def conditional(positions: Tensor) -> Tensor:
         def log_prob(x: Tensor, y: Tensor) -> Tensor:
@@ -58,7 +57,7 @@ def with_classes(
         return classes.of_every_class(x_NCHW[positions], len(log_prior_K), log_prob)
 
     drawn, correction_N = classes.impute(codes, log_prior_K, conditional, generator)
-    return drawn, correction_N.to(module.dtype)
+    return drawn, correction_N.to(module.dtype).to(x_NCHW.device)
 
 
 def validation_log_p(module: AutoregressiveModule, reader: ImageReader, log_prior_K: Tensor | None = None) -> float:
@@ -69,7 +68,8 @@ def validation_log_p(module: AutoregressiveModule, reader: ImageReader, log_prio
         x_NCHW = x_NCHW.to(module.device)
         codes = None if codes is None else codes.to(module.device)
         codes, correction_N = with_classes(module, x_NCHW, codes, log_prior_K, generator)
-        total += float((log_p_x(in_double(image_terms(module, x_NCHW, codes))) + correction_N).sum())
+        log_p_N = log_p_x(in_double(image_terms(module, x_NCHW, codes)))
+        total += float((log_p_N + in_double(correction_N)).sum())
     return total / len(reader)
 
 

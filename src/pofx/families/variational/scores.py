@@ -47,8 +47,9 @@ class BoundScores(DensityModel):
         would exceed the bound in the mean.)
         """
         noise = self._score_noise(x_NCHW)
-        log_prior_K = torch.from_numpy(np.log(self.class_prior_)).to(x_NCHW.device)
-        halves = [self._bounds_of(x_NCHW, part, discrete=discrete) + log_prior_K for part in noise.chunk(2)]
+        bounds = [self._bounds_of(x_NCHW, part, discrete=discrete) for part in noise.chunk(2)]
+        log_prior_K = torch.from_numpy(np.log(self.class_prior_)).to(bounds[0].device)
+        halves = [bound + log_prior_K for bound in bounds]
         values = []
         for weighing, weighed in (halves, halves[::-1]):
             log_weights = torch.log_softmax(weighing, dim=1)

@@ -101,7 +101,6 @@ def with_classes(
     """
     if codes is None or log_prior_K is None:
         return codes, torch.zeros(1, dtype=module.dtype, device=x_NCHW.device)
-    log_prior_K = log_prior_K.to(x_NCHW.device)
 
     def conditional(positions: Tensor) -> Tensor:
         noise_SNL = standard_noise(module, 1, len(positions), generator)
@@ -112,7 +111,7 @@ def with_classes(
         return classes.of_every_class(x_NCHW[positions], len(log_prior_K), bound)
 
     drawn, correction_N = classes.impute(codes, log_prior_K, conditional, generator)
-    return drawn, correction_N.to(module.dtype)
+    return drawn, correction_N.to(module.dtype).to(x_NCHW.device)
 
 
 def vae_phase(
@@ -211,7 +210,7 @@ def held_out_bound(
             )
             bound_N = k_sample_bound(log_likelihood_SN, log_prior_SN, log_posterior_SN)
             kl_N = (log_posterior_SN - log_prior_SN).mean(dim=0)
-        bound += float((in_double(bound_N) + correction_N).sum())
+        bound += float((in_double(bound_N) + in_double(correction_N)).sum())
         divergence += float(in_double(kl_N).sum())
         posteriors.append((in_double(mean_NL).cpu(), in_double(log_variance_NL).cpu()))
     means, log_variances = (torch.cat(parts) for parts in zip(*posteriors, strict=True))
