@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from pofx.base import GenerativeModel
-from pofx.nn.pooling import field_means
+from pofx.nn.pooling import rectified_field_means
 
 #: Parts along a side of a layer's map over which its features are averaged, unless told otherwise.
 FIELDS = 4
@@ -27,8 +27,8 @@ def numbered(n_layers: int) -> tuple[str, ...]:
 
 
 def pooled(h: Tensor, fields: int) -> Tensor:
-    """What a layer gives behind its activation function, a map NFHW or numbers NF -> features (n, k)."""
-    return field_means(h, fields) if h.ndim == 4 else h
+    """What a layer gives, a map NFHW with values of either sign or numbers NF -> features (n, k)."""
+    return rectified_field_means(h, fields) if h.ndim == 4 else h
 
 
 class LayeredModel(GenerativeModel):
@@ -59,9 +59,9 @@ class LayeredModel(GenerativeModel):
         """What a layer of the network says of each image, (n, k): features for a classifier, with more in them than
         `transform` gives.
 
-        A layer that has a map gives the mean of every channel over each of at most ``fields`` x ``fields`` parts of it,
-        where the map has no activation function behind it of the positive and the negative values apart. Deterministic,
-        and independent of what else is asked for beside an image; float32 for float32 images, else float64.
+        A layer that has a map gives for every channel two means over each of at most ``fields`` x ``fields`` parts of
+        it: of the positive and of the negative values. Deterministic, and independent of what else is asked for beside
+        an image; float32 for float32 images, else float64.
 
         Args:
             layer: one of `feature_layers_`, or several, whose features then stand side by side.

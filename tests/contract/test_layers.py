@@ -1,5 +1,7 @@
 """`layer_features`, for every family: what the layers of its network see in an image."""
 
+import itertools
+
 import numpy as np
 import pytest
 from fast_models import KINDS, fast_model, make_data
@@ -46,7 +48,7 @@ def test_layers_say_different_things_of_different_images(fitted):
     all_layers = [fitted.layer_features(X, name) for name in fitted.feature_layers_]
     for features in all_layers:
         assert (features.std(axis=0) > 0).any()
-    for one, other in zip(all_layers, all_layers[1:], strict=False):
+    for one, other in itertools.pairwise(all_layers):
         assert one.shape != other.shape or not np.array_equal(one, other)
 
 

@@ -59,7 +59,7 @@ class Discriminator(nn.Module, ABC):
 
     @abstractmethod
     def layers(self, u_NCHW: Tensor) -> list[Tensor]:
-        """What each of them gives, NCHW or NF, behind its activation function."""
+        """What each of them gives: maps NCHW with values of either sign, or numbers NF."""
 
     def forward(self, u_NCHW: Tensor, y_NK: Tensor) -> Tensor:
         features_NF = self.features(u_NCHW)
@@ -139,7 +139,7 @@ class ResidualDiscriminator(Discriminator):
     def pooled_features(self, u_NCHW: Tensor) -> Tensor:
         """The mean of every channel over its map at each size, and the last features."""
         *maps, last_NF = self.layers(u_NCHW)
-        return torch.cat([*(h_NCHW.mean(dim=(2, 3)) for h_NCHW in maps), last_NF], dim=1)
+        return torch.cat([*(F.silu(h_NCHW).mean(dim=(2, 3)) for h_NCHW in maps), last_NF], dim=1)
 
     @property
     def n_pooled(self) -> int:
@@ -150,8 +150,8 @@ class ResidualDiscriminator(Discriminator):
         return len(self.reader.down) + 1
 
     def layers(self, u_NCHW: Tensor) -> list[Tensor]:
-        maps = [F.silu(h_NCHW) for h_NCHW in self.reader.maps(u_NCHW, u_NCHW.new_empty(len(u_NCHW), 0))]
-        return [*maps, F.silu(self.reader.head(maps[-1].flatten(1)))]
+        maps = self.reader.maps(u_NCHW, u_NCHW.new_empty(len(u_NCHW), 0))
+        return [*maps, F.silu(self.reader.head(F.silu(maps[-1]).flatten(1)))]
 
 
 class MLPGenerator(nn.Module):

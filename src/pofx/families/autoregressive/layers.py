@@ -9,8 +9,7 @@ from torch import Tensor
 
 from pofx.density import DensityModel
 from pofx.families.autoregressive.module import AutoregressiveModule
-from pofx.layers import LayeredModel, numbered
-from pofx.nn.pooling import rectified_field_means
+from pofx.layers import LayeredModel, numbered, pooled
 
 #: The convolution before the layers.
 INPUT_LAYER = "input"
@@ -28,9 +27,9 @@ class NetworkLayers(LayeredModel, DensityModel):
     def _layer_features(self, x_NCHW: Tensor, codes: Tensor | None, layers: Sequence[str], fields: int) -> Tensor:
         depths = [self._layer_names.index(layer) for layer in layers]
 
-        def pooled(x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
+        def features(x_NCHW: Tensor, codes: Tensor | None) -> Tensor:
             # Each from the image on: the bits of a layer must not depend on which others are asked for.
             maps = (self.module_.hidden(x_NCHW, codes, depth)[0] for depth in depths)
-            return torch.cat([rectified_field_means(h_NFHW, fields) for h_NFHW in maps], dim=1)
+            return torch.cat([pooled(h_NFHW, fields) for h_NFHW in maps], dim=1)
 
-        return self._average_over_classes(x_NCHW, codes, pooled)
+        return self._average_over_classes(x_NCHW, codes, features)

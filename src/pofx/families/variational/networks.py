@@ -106,8 +106,8 @@ class ConvolutionalEncoder(nn.Module):
         return len(self.down) + (len(self.blocks) > 0)
 
     def layers(self, u_NCHW: Tensor, y_NK: Tensor) -> list[Tensor]:
-        """What each of them gives, NCHW, behind its activation function."""
-        return [F.silu(h_NCHW) for h_NCHW in self.maps(u_NCHW, y_NK)]
+        """What each of them gives, NCHW, before its activation function."""
+        return self.maps(u_NCHW, y_NK)
 
 
 class ConvolutionalDecoder(nn.Module):
@@ -171,5 +171,5 @@ class ResidualEncoder(ResidualReader):
         return len(self.down)
 
     def layers(self, u_NCHW: Tensor, y_NK: Tensor) -> list[Tensor]:
-        """The features at each of them, NCHW, behind their activation function."""
-        return [F.silu(h_NCHW) for h_NCHW in self.maps(u_NCHW, y_NK)]
+        """The features at each of them, NCHW, before their activation function."""
+        return self.maps(u_NCHW, y_NK)
