@@ -61,3 +61,13 @@ def mlp(n_inputs: int, width: int, depth: int) -> tuple[nn.Sequential, int]:
         layers += [nn.Linear(n_inputs, width), nn.SiLU()]
         n_inputs = width
     return nn.Sequential(*layers), n_inputs
+
+
+def hidden_layers(hidden: nn.Sequential, h_NF: Tensor) -> list[Tensor]:
+    """What every layer of such a stack gives, NF: linear maps and activation functions in turn."""
+    outputs = []
+    for number, layer in enumerate(hidden):
+        h_NF = layer(h_NF)
+        if number % 2:
+            outputs.append(h_NF)
+    return outputs

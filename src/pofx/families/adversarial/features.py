@@ -16,6 +16,7 @@ from pofx.distributions.numerics import from_double, in_double
 from pofx.engine.ascent import Objective
 from pofx.families.adversarial import typicality
 from pofx.families.adversarial.encoder import log_joint
+from pofx.families.adversarial.layers import DiscriminatorLayers
 from pofx.families.adversarial.module import GANModule
 from pofx.latent_space import LatentSpace
 
@@ -28,7 +29,7 @@ def _has_encoder(model: Any) -> bool:
     return True
 
 
-class EncodedImages(ClassNamePrefixFeaturesOutMixin, TransformerMixin, LatentSpace):
+class EncodedImages(ClassNamePrefixFeaturesOutMixin, TransformerMixin, LatentSpace, DiscriminatorLayers):
     """`transform`, and with an encoder `inverse_transform`, `reconstruct` and `refine_latents`."""
 
     module_: GANModule

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pofx.families.adversarial.cells import LEAK, CellReader, he
+from pofx.nn.blocks import hidden_layers
 from pofx.nn.residual import ResidualDecoder, ResidualReader
 
 
@@ -51,6 +52,15 @@ class Discriminator(nn.Module, ABC):
     @abstractmethod
     def n_pooled(self) -> int: ...
 
+    @property
+    @abstractmethod
+    def n_layers(self) -> int:
+        """How many layers come before the logit."""
+
+    @abstractmethod
+    def layers(self, u_NCHW: Tensor) -> list[Tensor]:
+        """What each of them gives: maps NCHW with values of either sign, or numbers NF."""
+
     def forward(self, u_NCHW: Tensor, y_NK: Tensor) -> Tensor:
         features_NF = self.features(u_NCHW)
         logit_N: Tensor = self.head(features_NF)[:, 0]
@@ -78,6 +88,13 @@ class MLPDiscriminator(Discriminator):
     def n_pooled(self) -> int:
         return self.n_features
 
+    @property
+    def n_layers(self) -> int:
+        return sum(isinstance(layer, nn.Linear) for layer in self.hidden)
+
+    def layers(self, u_NCHW: Tensor) -> list[Tensor]:
+        return hidden_layers(self.hidden, u_NCHW.flatten(1))
+
 
 class CellDiscriminator(Discriminator):
     """The maps of a `CellReader`; the features are its outputs."""
@@ -92,13 +109,20 @@ class CellDiscriminator(Discriminator):
 
     def pooled_features(self, u_NCHW: Tensor) -> Tensor:
         """The mean of every channel over the cells after each convolution, and the last features."""
-        maps = self.reader.maps(u_NCHW)
-        last_NF = F.leaky_relu(self.reader.head(maps[-1].flatten(1)), LEAK)
+        *maps, last_NF = self.layers(u_NCHW)
         return torch.cat([*(h_NCHW.mean(dim=(2, 3)) for h_NCHW in maps), last_NF], dim=1)
 
     @property
     def n_pooled(self) -> int:
         return sum(layer.out_channels for layer in self.reader.layers) + self.reader.head.out_features  # type: ignore[misc]
+
+    @property
+    def n_layers(self) -> int:
+        return len(self.reader.layers) + 1
+
+    def layers(self, u_NCHW: Tensor) -> list[Tensor]:
+        maps = self.reader.maps(u_NCHW)
+        return [*maps, F.leaky_relu(self.reader.head(maps[-1].flatten(1)), LEAK)]
 
 
 class ResidualDiscriminator(Discriminator):
@@ -114,13 +138,20 @@ class ResidualDiscriminator(Discriminator):
 
     def pooled_features(self, u_NCHW: Tensor) -> Tensor:
         """The mean of every channel over its map at each size, and the last features."""
-        maps = [F.silu(h_NCHW) for h_NCHW in self.reader.maps(u_NCHW, u_NCHW.new_empty(len(u_NCHW), 0))]
-        last_NF = F.silu(self.reader.head(maps[-1].flatten(1)))
-        return torch.cat([*(h_NCHW.mean(dim=(2, 3)) for h_NCHW in maps), last_NF], dim=1)
+        *maps, last_NF = self.layers(u_NCHW)
+        return torch.cat([*(F.silu(h_NCHW).mean(dim=(2, 3)) for h_NCHW in maps), last_NF], dim=1)
 
     @property
     def n_pooled(self) -> int:
         return sum(down.out_channels for down in self.reader.down) + self.reader.head.out_features  # type: ignore[misc]
+
+    @property
+    def n_layers(self) -> int:
+        return len(self.reader.down) + 1
+
+    def layers(self, u_NCHW: Tensor) -> list[Tensor]:
+        maps = self.reader.maps(u_NCHW, u_NCHW.new_empty(len(u_NCHW), 0))
+        return [*maps, F.silu(self.reader.head(F.silu(maps[-1]).flatten(1)))]
 
 
 class MLPGenerator(nn.Module):

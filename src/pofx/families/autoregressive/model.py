@@ -29,6 +29,7 @@ from pofx.engine.phase import Phase
 from pofx.engine.randomness import draw_seed
 from pofx.families.autoregressive import chain_rule
 from pofx.families.autoregressive.completion import complete_images, leading
+from pofx.families.autoregressive.layers import NetworkLayers
 from pofx.families.autoregressive.module import AutoregressiveModule, colour_groups_of
 from pofx.families.autoregressive.sampling import METHODS, Canvas, Method, draw_images
 from pofx.families.autoregressive.training import (
@@ -43,7 +44,7 @@ from pofx.families.autoregressive.training import (
 SOFTMAX_LEVELS = 64
 
 
-class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CompletingModel, DensityModel):
+class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, CompletingModel, NetworkLayers):
     """log p(x) = sum_i log p(x_i | x_<i), exactly: what `PixelCNN` and `PixelRNN` have in common."""
 
     density: ClassVar[Density] = "exact"

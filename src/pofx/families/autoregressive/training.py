@@ -11,6 +11,8 @@ from pofx.distributions.numerics import in_double
 from pofx.engine.phase import Batch, LossTerms, Phase
 from pofx.families.autoregressive.chain_rule import log_p_terms, log_p_x
 from pofx.families.autoregressive.module import AutoregressiveModule
+from pofx.layers import FIELDS
+from pofx.nn.pooling import field_means
 
 #: Upper limit of the gradient's norm, in nats a sub-pixel. Ordinary steps have 0.02 to 0.3: only leaps are cut short.
 CLIP_NORM = 1.0
@@ -80,8 +82,7 @@ def features(module: AutoregressiveModule, x_NCHW: Tensor, codes: Tensor | None)
     al. 2020, iGPT, section 4.1); no label chooses it.
     """
     h_NFHW, _ = module.hidden(x_NCHW, codes, middle_layer(module))
-    fields = feature_fields(h_NFHW.shape[2], h_NFHW.shape[3])
-    return torch.nn.functional.adaptive_avg_pool2d(h_NFHW, fields).flatten(1)
+    return field_means(h_NFHW, FIELDS)
 
 
 def middle_layer(module: AutoregressiveModule) -> int:
@@ -91,4 +92,4 @@ def middle_layer(module: AutoregressiveModule) -> int:
 
 def feature_fields(height: int, width: int) -> tuple[int, int]:
     """The grid over which features are averaged."""
-    return min(height, 4), min(width, 4)
+    return min(height, FIELDS), min(width, FIELDS)

@@ -10,16 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from torch import Tensor
 
-from pofx.density import DensityModel
 from pofx.engine.ascent import Objective
 from pofx.engine.randomness import draw_seed
+from pofx.families.variational.layers import EncoderLayers
 from pofx.families.variational.module import VAEModule
 from pofx.families.variational.refinement import log_joint
 from pofx.families.variational.reparameterization import reparameterize
 from pofx.latent_space import LatentSpace
 
 
-class LatentImages(ClassNamePrefixFeaturesOutMixin, TransformerMixin, LatentSpace, DensityModel):
+class LatentImages(ClassNamePrefixFeaturesOutMixin, TransformerMixin, LatentSpace, EncoderLayers):
     """`transform`, `reconstruct`, and the draws of `sample`; see `LatentSpace` for the way back from latents."""
 
     module_: VAEModule

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pofx.nn.blocks import ResidualBlock, mlp
+from pofx.nn.blocks import ResidualBlock, hidden_layers, mlp
 from pofx.nn.pyramid import padded, pyramid, stage_widths
 from pofx.nn.residual import ResidualReader
 
@@ -34,6 +34,15 @@ class MLPEncoder(nn.Module):
     def forward(self, u_NCHW: Tensor, y_NK: Tensor) -> tuple[Tensor, Tensor]:
         h = self.hidden(torch.cat([u_NCHW.flatten(1), y_NK], dim=1))
         return split_posterior(self.head(h))
+
+    @property
+    def n_layers(self) -> int:
+        """How many layers come before q(z|x)."""
+        return sum(isinstance(layer, nn.Linear) for layer in self.hidden)
+
+    def layers(self, u_NCHW: Tensor, y_NK: Tensor) -> list[Tensor]:
+        """What each of them gives, NF, behind its activation function."""
+        return hidden_layers(self.hidden, torch.cat([u_NCHW.flatten(1), y_NK], dim=1))
 
 
 class MLPDecoder(nn.Module):
@@ -77,14 +86,28 @@ class ConvolutionalEncoder(nn.Module):
         self.blocks = nn.Sequential(*(ResidualBlock(widths[-1]) for _ in range(depth)))
         self.head = nn.Linear(widths[-1] * math.prod(sizes[-1]), 2 * latent_dim)
 
-    def forward(self, u_NCHW: Tensor, y_NK: Tensor) -> tuple[Tensor, Tensor]:
+    def maps(self, u_NCHW: Tensor, y_NK: Tensor) -> list[Tensor]:
+        """The features after every convolution that makes the map smaller, and after the blocks, NCHW; before their
+        activation function."""
         h_NCHW = self.down[0](padded(self.stride, u_NCHW))
         if self.label is not None:
             h_NCHW = h_NCHW + self.label(y_NK)[:, :, None, None]
+        maps = [h_NCHW]
         for down in self.down[1:]:
-            h_NCHW = down(padded(self.stride, F.silu(h_NCHW)))
-        h_NCHW = F.silu(self.blocks(h_NCHW))
-        return split_posterior(self.head(h_NCHW.flatten(1)))
+            maps.append(down(padded(self.stride, F.silu(maps[-1]))))
+        return [*maps, self.blocks(maps[-1])] if len(self.blocks) else maps
+
+    def forward(self, u_NCHW: Tensor, y_NK: Tensor) -> tuple[Tensor, Tensor]:
+        return split_posterior(self.head(F.silu(self.maps(u_NCHW, y_NK)[-1]).flatten(1)))
+
+    @property
+    def n_layers(self) -> int:
+        """How many layers come before q(z|x)."""
+        return len(self.down) + (len(self.blocks) > 0)
+
+    def layers(self, u_NCHW: Tensor, y_NK: Tensor) -> list[Tensor]:
+        """What each of them gives, NCHW, before its activation function."""
+        return self.maps(u_NCHW, y_NK)
 
 
 class ConvolutionalDecoder(nn.Module):
@@ -141,3 +164,12 @@ class ResidualEncoder(ResidualReader):
 
     def forward(self, u_NCHW: Tensor, y_NK: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         return split_posterior(super().forward(u_NCHW, y_NK))
+
+    @property
+    def n_layers(self) -> int:
+        """How many sizes come before q(z|x)."""
+        return len(self.down)
+
+    def layers(self, u_NCHW: Tensor, y_NK: Tensor) -> list[Tensor]:
+        """The features at each of them, NCHW, before their activation function."""
+        return self.maps(u_NCHW, y_NK)
