@@ -23,57 +23,19 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import train_test_split
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 import common
 import pofx
-from pofx.evaluation.autoencoder import PlainAutoencoder
+from pofx.evaluation.feature_floors import floor
+from pofx.evaluation.probes import linear_probe
 
-PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 LABELS = (1_000, 10_000)
-RANDOM_FEATURES = 1024
 Features = NDArray[np.floating]
-
-
-@dataclass(frozen=True)
-class Probe:
-    """A linear classifier: its penalty, and whether features are standardised before."""
-
-    C: float
-    is_standardised: bool
-
-    def new(self):
-        return make_pipeline(
-            StandardScaler() if self.is_standardised else "passthrough", LogisticRegression(C=self.C, max_iter=300)
-        )
-
-
-PROBES = [Probe(C, is_standardised) for is_standardised in (True, False) for C in PENALTIES]
-
-
-def probed(
-    features: Features, labels: NDArray[np.integer], test: Features, test_labels: NDArray[np.integer]
-) -> tuple[float, Probe]:
-    """Test accuracy of the probe that was chosen on a fifth of the labelled images, and this probe."""
-    split = train_test_split(features, labels, test_size=0.2, random_state=0, stratify=labels)
-    seen, unseen, seen_labels, unseen_labels = split
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        scores = [probe.new().fit(seen, seen_labels).score(unseen, unseen_labels) for probe in PROBES]
-        best = PROBES[int(np.argmax(scores))]
-        return float(best.new().fit(features, labels).score(test, test_labels)), best
 
 
 def main() -> None:
@@ -105,7 +67,9 @@ def main() -> None:
     for n in arguments.labels:
         labelled = np.sort(order[:n])
         start = time.perf_counter()
-        accuracy, best = probed(transform(arrays["x_train"][labelled]), arrays["y_train"][labelled], test, test_labels)
+        seen = transform(arrays["x_train"][labelled])
+        found = linear_probe(seen, arrays["y_train"][labelled], test, test_labels)
+        accuracy = found.accuracy
         common.append_row(
             "latents",
             {
@@ -115,8 +79,8 @@ def main() -> None:
                 "accuracy": round(accuracy, 4),
                 "standard_error": round(float(np.sqrt(accuracy * (1 - accuracy) / len(test))), 4),
                 "features": test.shape[1],
-                "C": best.C,
-                "standardised": best.is_standardised,
+                "C": found.reader.value,
+                "standardised": found.reader.is_standardised,
                 "settings": settings,
                 "fit_seconds": round(fit_seconds, 1),
                 "probe_seconds": round(time.perf_counter() - start, 1),
@@ -129,10 +93,6 @@ def features_of(
     arguments: argparse.Namespace, train: NDArray[np.uint8], path: Path
 ) -> tuple[Callable[[NDArray[np.uint8]], Features], str]:
     """What turns images into the features of an arm, and how they came about."""
-
-    def rows(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return images.reshape(len(images), -1).astype(np.float32) / 255
-
     if arguments.arm == "vae":
         if not path.exists():
             sys.exit(f"{path} does not exist: run the arm 'model' first")
@@ -143,22 +103,14 @@ def features_of(
             f"posterior means, prior {model.prior}, {arguments.levels} levels, {minutes:.1f} minutes, {live} live"
         )
         return lambda images: model.transform(shown(images, arguments.levels)), settings
-    if arguments.arm == "raw":
-        return rows, "pixels / 255"
-    if arguments.arm == "pca":
-        pca = PCA(arguments.latent_dim, random_state=arguments.seed).fit(rows(train))
-        return lambda images: pca.transform(rows(images)), "of 60,000 images"
-    if arguments.arm == "autoencoder":
-        plain = PlainAutoencoder(
-            arguments.latent_dim, max_epochs=arguments.autoencoder_epochs, random_state=arguments.seed
-        ).fit(rows(train))
-        return lambda images: plain.transform(rows(images)), f"squared error, {arguments.autoencoder_epochs} epochs"
-    rng = np.random.default_rng(arguments.seed)
-    n_pixels = rows(train[:1]).shape[1]
-    weights = rng.normal(size=(n_pixels, RANDOM_FEATURES)).astype(np.float32) / np.sqrt(n_pixels)
-    offsets = rng.normal(scale=0.1, size=RANDOM_FEATURES).astype(np.float32)
-    mean = rows(train).mean(axis=0)
-    return lambda images: np.maximum((rows(images) - mean) @ weights + offsets, 0), "rectified random projections"
+    plain = floor(
+        arguments.arm,
+        train,
+        arguments.latent_dim,
+        seed=arguments.seed,
+        autoencoder_epochs=arguments.autoencoder_epochs,
+    )
+    return plain.transform, plain.settings
 
 
 def shown(images: NDArray[np.uint8], levels: int) -> NDArray[np.uint8]:

@@ -7,7 +7,6 @@ from sklearn.datasets import load_digits
 import pofx
 from pofx.evaluation.autoencoder import PlainAutoencoder
 from pofx.evaluation.densities import density_table, held_out_table
-from pofx.evaluation.features import feature_table, linear_probe
 
 
 @pytest.fixture(scope="module")
@@ -77,22 +76,6 @@ def test_real_valued_data_are_compared_at_their_levels():
     rows = {row.name: row for row in density_table({"VAE": model}, X, X, title="Test").rows}
     assert rows["uniform"].log_p == pytest.approx(-16 * np.log(256))
     assert np.isfinite(rows["VAE"].log_p)
-
-
-def test_features_stand_beside_their_floors(vae, digits):
-    X, y = digits.images, digits.target
-    rows = dict(feature_table(vae, X[:1200], y[:1200], X[1200:], y[1200:]))
-    assert list(rows) == ["VAE features (8)", "raw pixels (64)", "PCA (8)", "a plain autoencoder (8)"]
-    assert rows["raw pixels (64)"] > 0.85
-    assert min(rows.values()) > 0.3
-
-
-def test_a_probe_reads_a_label_that_is_there_and_none_that_is_not():
-    rng = np.random.default_rng(0)
-    features, labels = rng.normal(size=(400, 5)), rng.integers(0, 2, size=400)
-    assert 0.3 < linear_probe(features[:200], labels[:200], features[200:], labels[200:]) < 0.7
-    features[:, 2] += 6 * labels
-    assert linear_probe(features[:200], labels[:200], features[200:], labels[200:]) > 0.97
 
 
 def test_a_plain_autoencoder_keeps_what_there_is_to_keep():

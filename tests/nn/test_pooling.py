@@ -24,3 +24,4 @@ def test_what_is_positive_here_and_negative_there_is_told():
     h = torch.tensor([1.0, -1.0]).repeat(8).reshape(1, 1, 4, 4)
     assert field_means(h, 1).item() == 0
     assert np.array_equal(rectified_field_means(h, 1), [[0.5, 0.5]])
+    assert np.array_equal(rectified_field_means(torch.where(h > 0, 6.0, h), 1), [[3.0, 0.5]])

@@ -49,7 +49,7 @@ def demo(
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_density_table, print_feature_table
     from pofx.evaluation.densities import density_table
-    from pofx.evaluation.features import feature_table
+    from pofx.evaluation.features import TRANSFORM, feature_table
     from pofx.files.pictures import save_png
 
     output.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,8 @@ def demo(
     print_density_table(console, table)
 
     console.print("\nDo the features of the VAE, learned without labels, tell the digits apart?\n")
-    print_feature_table(console, feature_table(vae, train, train_labels, test, test_labels))
+    layers = (TRANSFORM, *vae.feature_layers_[:-1])
+    print_feature_table(console, feature_table(vae, train, train_labels, test, test_labels, layers=layers, seeds=[0]))
 
     console.print("\nDoes the VAE tell what does not belong?\n")
     looked_through = search(vae, test, seed)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pofx.base import GenerativeModel
     from pofx.data.collection import Conversion, Skipped
     from pofx.evaluation.densities import DensityTable
+    from pofx.evaluation.features import FeatureTable
 
 #: Files left out that are shown by name.
 SHOWN_FILES = 20
@@ -74,14 +75,15 @@ def print_density_table(console: Console, table: DensityTable) -> None:
     console.print(table.note)
 
 
-def print_feature_table(console: Console, rows: list[tuple[str, float]]) -> None:
-    """The rows of `pofx.evaluation.features.feature_table` for people."""
+def print_feature_table(console: Console, table: FeatureTable) -> None:
+    """The table of `pofx.evaluation.features` for people."""
     from rich.table import Table
 
+    heading, *rows = table.cells()
     out = Table()
-    out.add_column("features (how many)")
-    out.add_column("accuracy", justify="right")
-    for name, accuracy in rows:
-        out.add_row(name, f"{accuracy:.3f}")
+    for index, column in enumerate(heading):
+        out.add_column(column, justify="right" if index else "left", overflow="fold")
+    for row in rows:
+        out.add_row(*row)
     console.print(out)
-    console.print("Share of the images set aside that a linear classifier names right.")
+    console.print(table.note)

@@ -1,64 +1,211 @@
-"""What features are worth: how well a linear classifier reads the label off them."""
+"""What a model's features are worth beside those that anybody has without a model, over layers, readers and seeds."""
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from pofx.evaluation.autoencoder import PlainAutoencoder
+from pofx.evaluation.feature_floors import FLOORS, Transform, floor
+from pofx.evaluation.probes import cluster_agreement, linear_probe, neighbour_probe
+
+Images = NDArray[np.generic]
+Labels = NDArray[np.generic]
+SEEDS = (0, 1, 2)
+#: Labelled images of the probe of few labels.
+FEW_LABELS = 1_000
+#: The features that `transform` gives, in place of a layer.
+TRANSFORM = "transform"
 
 
-def linear_probe(
-    features: NDArray[np.floating],
-    labels: NDArray[np.generic],
-    test_features: NDArray[np.floating],
-    test_labels: NDArray[np.generic],
-) -> float:
-    """Test accuracy of logistic regression on standardised features (Alain & Bengio 2016, arXiv 1610.01644).
+@dataclass(frozen=True)
+class FeatureRow:
+    """What one kind of features is worth, once for each seed.
 
-    Args:
-        features, test_features: (n, k), of images whose labels the probe may and may not see.
+    Attributes:
+        name: of the features. n_features: how many there are.
+        linear, few, neighbours (n_seeds,): accuracy of a linear classifier that saw all labelled images, of one that
+            saw few of them (None where they are no more than few), and of nearest neighbours.
+        clusters (n_seeds,): normalised mutual information of k-means clusters and labels.
     """
-    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
-    with warnings.catch_warnings():
-        # 300 iterations are enough for the accuracy; that lbfgs could go on is no news to a reader of the table.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        probe.fit(features, labels)
-    return float(probe.score(test_features, test_labels))
+
+    name: str
+    n_features: int
+    linear: tuple[float, ...]
+    few: tuple[float, ...] | None
+    neighbours: tuple[float, ...]
+    clusters: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """`FeatureRow` for a model and its floors.
+
+    Attributes:
+        n_labels, n_few: labelled images of ``linear`` and of ``few``. n_test: images on which accuracy is measured.
+        n_seeds: of which labelled and which test images were taken, of the floors and of k-means.
+    """
+
+    rows: tuple[FeatureRow, ...]
+    n_labels: int
+    n_few: int
+    n_test: int
+    n_seeds: int
+
+    def cells(self) -> list[list[str]]:
+        """The table as text, its heading first: means over the seeds and, of several, deviations."""
+        shows_few = any(row.few is not None for row in self.rows)
+        heading = ["features (how many)", f"linear, {self.n_labels:,} labels"]
+        heading += [f"linear, {self.n_few:,} labels"] * shows_few + ["neighbours", "clusters (NMI)"]
+        cells = [heading]
+        for row in self.rows:
+            values = [row.linear, *([row.few] if shows_few else []), row.neighbours, row.clusters]
+            cells.append([f"{row.name} ({row.n_features:,})", *(mean_and_spread(value) for value in values)])
+        return cells
+
+    @property
+    def note(self) -> str:
+        """What the numbers are."""
+        over = f"; mean ± standard deviation over {self.n_seeds} seeds" if self.n_seeds > 1 else ""
+        return (
+            f"Share of {self.n_test:,} test images that are named right by a linear classifier and by the nearest of "
+            f"the {self.n_labels:,} labelled images; agreement of k-means clusters with the classes (1: the "
+            f"same){over}."
+        )
+
+
+def mean_and_spread(values: Sequence[float] | None) -> str:
+    """``0.950 ± 0.002``: the mean, and the standard deviation if there are several; nothing of nothing."""
+    if values is None:
+        return ""
+    spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.3f}{spread}"
 
 
 def feature_table(
     model: Any,
-    train: NDArray[np.generic],
-    train_labels: NDArray[np.generic],
-    test: NDArray[np.generic],
-    test_labels: NDArray[np.generic],
-) -> list[tuple[str, float]]:
-    """Linear-probe accuracy on a model's features, and on three floors: raw pixels, PCA and a plain autoencoder.
+    train: Images,
+    train_labels: Labels,
+    test: Images,
+    test_labels: Labels,
+    *,
+    layers: Sequence[str] = (TRANSFORM,),
+    floors: Sequence[str] = FLOORS,
+    n_labels: int | None = None,
+    n_few: int = FEW_LABELS,
+    n_test: int | None = None,
+    seeds: Sequence[int] = SEEDS,
+) -> FeatureTable:
+    """How well features tell the classes apart, of a model and of its floors.
 
-    PCA and the autoencoder get as many features as the model; none of them sees a label.
+    PCA and the autoencoder get as many features as the model's first layer here, but no more than there are sub-pixels;
+    they learn from all training images, and none of them sees a label.
 
     Args:
-        model: anything fitted, with ``transform``.
+        model: anything fitted, with ``transform`` (and ``layer_features``, for other layers).
+        layers: "transform", and names of the model's ``feature_layers_``.
+        floors: some of "raw", "pca", "autoencoder", "random".
+        n_labels: training images whose labels are used, at random; None: all.
+        n_few: labelled images of a second linear probe, the first ones of those.
+        n_test: test images, at random; None: all. (Test images are often sorted by class: never the first ones.)
+        seeds: a measurement for each: it chooses the labelled and the test images, and begins what is random.
     """
-    features = model.transform(train)
-    dims = features.shape[1]
-    raw, raw_test = (np.asarray(part, dtype=np.float64).reshape(len(part), -1) for part in (train, test))
-    pca = PCA(min(dims, *raw.shape), random_state=0).fit(raw)
-    plain = PlainAutoencoder(dims).fit(raw)
-    name = type(model).__name__
-    pairs = {
-        f"{name} features ({dims})": (features, model.transform(test)),
-        f"raw pixels ({raw.shape[1]})": (raw, raw_test),
-        f"PCA ({pca.n_components_})": (pca.transform(raw), pca.transform(raw_test)),
-        f"a plain autoencoder ({dims})": (plain.transform(raw), plain.transform(raw_test)),
-    }
-    return [(key, linear_probe(seen, train_labels, unseen, test_labels)) for key, (seen, unseen) in pairs.items()]
+    n_labels = min(n_labels or len(train), len(train))
+    n_test = min(n_test or len(test), len(test))
+    n_few = min(n_few, n_labels)
+    parts = {seed: (some(len(train), n_labels, [seed, 0]), some(len(test), n_test, [seed, 1])) for seed in seeds}
+    measured: dict[str, list[Measured]] = {}
+
+    def measure_with(seed: int, name: str, features: Transform, test_features: Transform) -> None:
+        """Args: features, test_features: from indices of images to their features."""
+        chosen, tested = parts[seed]
+        values = features(chosen), train_labels[chosen], test_features(tested), test_labels[tested]
+        measured.setdefault(name, []).append(measure(*values, n_few=n_few, seed=seed))
+
+    for layer in layers:
+        name = f"{type(model).__name__} {'features' if layer == TRANSFORM else layer}"
+        transform = transform_of(model, layer)
+        # Once for all seeds: a network takes longer than its readers.
+        features, test_features = (
+            _of_some(transform, images, [part[which] for part in parts.values()])
+            for which, images in enumerate((train, test))
+        )
+        for seed in seeds:
+            measure_with(seed, name, features, test_features)
+    n_pixels = int(np.prod(train.shape[1:]))
+    dims = min(next(iter(measured.values()))[0].n_features if measured else n_pixels, n_pixels)
+    for key in floors:
+        for seed in seeds:
+            plain = floor(key, train, dims, seed=seed)
+            measure_with(seed, plain.name, _of(plain.transform, train), _of(plain.transform, test))
+    rows = tuple(_row(name, of_seeds, shows_few=n_few < n_labels) for name, of_seeds in measured.items())
+    return FeatureTable(rows, n_labels, n_few, n_test, len(seeds))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What features are worth with one seed; see `FeatureRow`."""
+
+    n_features: int
+    linear: float
+    few: float
+    neighbours: float
+    clusters: float
+
+
+def measure(
+    features: NDArray[np.floating],
+    labels: Labels,
+    test_features: NDArray[np.floating],
+    test_labels: Labels,
+    *,
+    n_few: int,
+    seed: int,
+) -> Measured:
+    """Every reader on features of labelled and of test images, both in random order."""
+    linear = linear_probe(features, labels, test_features, test_labels, seed=seed).accuracy
+    few = linear
+    if n_few < len(labels):
+        few = linear_probe(features[:n_few], labels[:n_few], test_features, test_labels, seed=seed).accuracy
+    neighbours = neighbour_probe(features, labels, test_features, test_labels, seed=seed).accuracy
+    clusters = cluster_agreement(features, test_features, test_labels, seed=seed)
+    return Measured(features.shape[1], linear, few, neighbours, clusters)
+
+
+def transform_of(model: Any, layer: str) -> Transform:
+    """Images -> the features of a layer; of "transform" what that gives."""
+    if layer == TRANSFORM:
+        transform: Transform = model.transform
+        return transform
+    return lambda images: model.layer_features(images, layer)
+
+
+def some(n: int, count: int, seed: int | list[int]) -> NDArray[np.int64]:
+    """``count`` of n indices at random, in random order; fewer of the same seed are the first of more."""
+    return np.random.default_rng(seed).permutation(n)[:count]
+
+
+def _of(transform: Transform, images: Images) -> Transform:
+    """From indices of these images to features."""
+    return lambda indices: transform(images[indices])
+
+
+def _of_some(transform: Transform, images: Images, parts: Sequence[NDArray[np.int64]]) -> Transform:
+    """From indices, of these parts of the images, to features; every image passes through ``transform`` once."""
+    needed = np.unique(np.concatenate(parts))
+    features = transform(images[needed])
+    return lambda indices: features[np.searchsorted(needed, indices)]
+
+
+def _row(name: str, of_seeds: Sequence[Measured], *, shows_few: bool) -> FeatureRow:
+    return FeatureRow(
+        name,
+        of_seeds[0].n_features,
+        tuple(one.linear for one in of_seeds),
+        tuple(one.few for one in of_seeds) if shows_few else None,
+        tuple(one.neighbours for one in of_seeds),
+        tuple(one.clusters for one in of_seeds),
+    )
