@@ -19,7 +19,7 @@ test-slow: $(STAMP)
 	$(PYTEST) -n auto -m slow
 
 # The loop's overhead, the loading and the recurrent training need no data; the figures on other images take about
-# eleven hours and ../shared/data.
+# a day and ../shared/data.
 bench: $(STAMP)
 	$(BIN)/python benchmarks/loop_overhead.py
 	$(BIN)/python benchmarks/loading.py
@@ -54,6 +54,9 @@ bench: $(STAMP)
 		$(BIN)/python benchmarks/outliers.py cifar --arm $$arm --part $$class || exit 1; done; done
 	for data in false_alarms hostile; do $(BIN)/python benchmarks/outliers.py $$data --arm vae || exit 1; done
 	for share in 0.01 0.05; do $(BIN)/python benchmarks/outliers.py contamination --arm vae --share $$share || exit 1; done
+	for data in mnist fashion_mnist cifar10_subset; do for seed in 0 1 2; do \
+		for arm in raw pca autoencoder random vae gan pixelcnn; do \
+		$(BIN)/python benchmarks/features.py --data $$data --arm $$arm --seed $$seed || exit 1; done; done; done
 	for arm in mean neighbour; do $(BIN)/python benchmarks/completion.py --arm $$arm || exit 1; done
 	for arm in vae pixelcnn gan; do $(BIN)/python benchmarks/completion.py --arm $$arm --minutes 30 || exit 1; done
 
