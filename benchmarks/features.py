@@ -110,18 +110,9 @@ def kinds(arguments: argparse.Namespace, images: NDArray[np.uint8]) -> Iterator[
     layers = [TRANSFORM, *model.feature_layers_] if arguments.layer == ["all"] else arguments.layer
     minutes = f"{model.provenance_['minutes']:.1f} minutes, {model.n_steps_} steps, {arguments.levels} levels"
     for layer in layers:
-        if layer == TRANSFORM:
-            of_layer, settings = transform_of(model, layer), minutes
-        else:
-            of_layer, settings = (
-                layer_of(model, layer, arguments.fields),
-                f"{minutes}, {arguments.fields} fields a side",
-            )
+        of_layer = transform_of(model, layer, arguments.fields)
+        settings = minutes if layer == TRANSFORM else f"{minutes}, {arguments.fields} fields a side"
         yield layer, lambda some_images, f=of_layer: f(shown(some_images, arguments.levels)), settings
-
-
-def layer_of(model: Any, layer: str, fields: int) -> Transform:
-    return lambda images: model.layer_features(images, layer, fields=fields)
 
 
 def fitted(arguments: argparse.Namespace, images: NDArray[np.uint8]) -> Any:

@@ -20,6 +20,7 @@ PAGES = {
     "bounds.md": "pofx.families.variational",
     "gan.md": "pofx.families.adversarial",
     "outliers.md": "pofx.applications",
+    "features.md": "pofx.evaluation",
 }
 TABLES = {"pixelcnn.md": pofx.PixelCNN, "pixelrnn.md": pofx.PixelRNN}
 

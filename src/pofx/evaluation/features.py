@@ -93,6 +93,7 @@ def feature_table(
     test_labels: Labels,
     *,
     layers: Sequence[str] = (TRANSFORM,),
+    fields: int | None = None,
     floors: Sequence[str] = FLOORS,
     n_labels: int | None = None,
     n_few: int = FEW_LABELS,
@@ -107,6 +108,7 @@ def feature_table(
     Args:
         model: anything fitted, with ``transform`` (and ``layer_features``, for other layers).
         layers: "transform", and names of the model's ``feature_layers_``.
+        fields: parts along a side over which the maps of layers are averaged, if not `layer_features`'s own.
         floors: some of "raw", "pca", "autoencoder", "random".
         n_labels: training images whose labels are used, at random; None: all.
         n_few: labelled images of a second linear probe, the first ones of those.
@@ -127,7 +129,7 @@ def feature_table(
 
     for layer in layers:
         name = f"{type(model).__name__} {'features' if layer == TRANSFORM else layer}"
-        transform = transform_of(model, layer)
+        transform = transform_of(model, layer, fields)
         # Once for all seeds: a network takes longer than its readers.
         features, test_features = (
             _of_some(transform, images, [part[which] for part in parts.values()])
@@ -175,12 +177,13 @@ def measure(
     return Measured(features.shape[1], linear, few, neighbours, clusters)
 
 
-def transform_of(model: Any, layer: str) -> Transform:
-    """Images -> the features of a layer; of "transform" what that gives."""
+def transform_of(model: Any, layer: str, fields: int | None = None) -> Transform:
+    """Images -> the features of a layer, a map in so many fields along a side; of "transform" what that gives."""
     if layer == TRANSFORM:
         transform: Transform = model.transform
         return transform
-    return lambda images: model.layer_features(images, layer)
+    words = {} if fields is None else {"fields": fields}
+    return lambda images: model.layer_features(images, layer, **words)
 
 
 def some(n: int, count: int, seed: int | list[int]) -> NDArray[np.int64]:

@@ -208,14 +208,14 @@ def _set(
 def _widths(texts: Sequence[str], size: int) -> Iterator[int]:
     """How wide each word is; at most the widest that a caption may be."""
     for text in texts:
-        for word in _legible(text).split():
+        for word in legible(text).split():
             yield min(_width(word, size), _WIDEST_CAPTION)
 
 
 def _wrap(text: str, width: int, size: int) -> list[str]:
     """Lines of at most ``width`` pixels, broken at spaces, and within a word only if it is longer than a line."""
     lines = []
-    for paragraph in _legible(text).splitlines() or [""]:
+    for paragraph in legible(text).splitlines() or [""]:
         line = ""
         for word in paragraph.split():
             if line and _width(f"{line} {word}", size) <= width:
@@ -234,7 +234,7 @@ def _wrap(text: str, width: int, size: int) -> list[str]:
     return lines
 
 
-def _legible(text: str) -> str:
+def legible(text: str) -> str:
     """The text in characters that the font has: others are spelt out, lose their accents or become "?"."""
     return "".join(character if character.isspace() else _legible_character(character) for character in text)
 
