@@ -20,10 +20,10 @@ from pofx.applications.classifier_answers import REJECTED, ClassifierAnswers
 from pofx.applications.classifier_file import restored, to_attachment
 from pofx.applications.image_parts import taken
 from pofx.applications.outlier_scores import SCORES, Function
-from pofx.applications.outlier_split import Sizes, divided
+from pofx.applications.outlier_split import set_aside
 from pofx.applications.outliers import DEFAULT_FAMILY, OutlierDetector, is_fitted, refuse_known_images
 from pofx.attachment import Attachment
-from pofx.data.checking import check_labels
+from pofx.data.checking import check_labels, integer_levels
 from pofx.data.labels import UNLABELLED, learn_classes
 
 
@@ -109,7 +109,7 @@ class GenerativeClassifier(ClassifierAnswers):
 
         Raises:
             ValueError, TypeError: scikit-learn's own, for parameters and data that cannot be used; a model without
-                p(x|y); too few images; images that a fitted model was fitted to.
+                p(x|y); too few images; images that a fitted model was fitted to, or labels that it was not.
 
         Warns:
             UserWarning: with so few held-out images nothing could ever be rejected.
@@ -130,7 +130,7 @@ class GenerativeClassifier(ClassifierAnswers):
         n_classes = len(self.classes_)
         uniform = self.prior == "uniform"
         self.class_prior_ = np.full(n_classes, 1 / n_classes) if uniform else np.asarray(self.model_.class_prior_)
-        own = taken(images, held_out)
+        own, codes = taken(images, held_out), self._known_codes(labels[held_out])
         self.detector_ = OutlierDetector(
             self.model_,
             self.rejection,
@@ -139,7 +139,7 @@ class GenerativeClassifier(ClassifierAnswers):
             calibration_fraction=0.5,
             random_state=self.seed_,
         ).fit(own)
-        self.temperature_ = self._temperature(own, labels[held_out]) if self.calibrated else 1.0
+        self.temperature_ = self._temperature(own, codes) if self.calibrated else 1.0
         self.held_out_ = held_out
         return self
 
@@ -152,18 +152,25 @@ class GenerativeClassifier(ClassifierAnswers):
             return np.arange(len(images))
         model = clone(registry.family(DEFAULT_FAMILY)() if self.model is None else self.model)
         _require_classes(model.set_params(conditional=True))
-        codes = learn_classes(labels).codes
-        sizes = Sizes(0.0, self.holdout_fraction, trains=True, refers=False)
-        parts = divided(len(images), sizes, np.random.default_rng(self.seed_), codes)
-        self.model_ = model.fit(taken(images, parts.training), labels[parts.training])
-        return parts.calibration
+        if model.get_params(deep=False).get("levels", 0) is None:
+            # Those of all images: the model may get none that has the greatest value.
+            model.set_params(levels=integer_levels(images))
+        held_out = set_aside(learn_classes(labels).codes, self.holdout_fraction, np.random.default_rng(self.seed_))
+        training = np.delete(np.arange(len(images)), held_out)
+        self.model_ = model.fit(taken(images, training), labels[training])
+        return held_out
 
-    def _temperature(self, images: NDArray[Any], labels: NDArray[Any]) -> float:
+    def _known_codes(self, labels: NDArray[Any]) -> NDArray[np.int64]:
+        """Class numbers of held-out images, `UNLABELLED` of those without a label."""
         codes = np.searchsorted(self.classes_, labels).clip(max=len(self.classes_) - 1)
         known = self.classes_[codes] == labels
         unknown = np.unique(labels[~known])
         if len(unknown) and not (unknown.tolist() == [UNLABELLED] and unknown.dtype.kind in "if"):
             raise ValueError(f"y holds labels that the model was not fitted to: {unknown.tolist()[:10]}")
+        return np.where(known, codes, UNLABELLED).astype(np.int64)
+
+    def _temperature(self, images: NDArray[Any], codes: NDArray[np.int64]) -> float:
+        known = codes != UNLABELLED
         if not known.any():
             raise ValueError("calibrated=True needs held-out images that have a label, and none of them has one")
         joint_NK = self.model_.class_log_probs(images[known]) + np.log(self.class_prior_)

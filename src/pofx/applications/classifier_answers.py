@@ -70,7 +70,7 @@ class ClassifierAnswers(ClassifierMixin, ImageInput):
 
 def with_rejected(labels: NDArray[Any], rejected: NDArray[np.bool_], reject_label: Any) -> NDArray[Any]:
     """The labels, and ``reject_label`` where images are rejected, in a type that holds both."""
-    if labels.dtype.kind in "bu":
+    if labels.dtype.kind in "bui":
         labels = labels.astype(np.int64)
     elif labels.dtype.kind == "U":
         labels = labels.astype(np.result_type(labels.dtype, np.array(reject_label).dtype))

@@ -74,6 +74,27 @@ def divided(n: int, sizes: Sizes, rng: np.random.Generator, codes: Indices | Non
     return Parts(*(np.sort(part) for part in np.split(order, ends)))
 
 
+def set_aside(codes: Indices, share: float, rng: np.random.Generator) -> Indices:
+    """So many of the images, ascending, that a model of p(x|y) is not fitted to.
+
+    At random, whatever the class: were the classes kept in proportion, no image of a rare one would ever calibrate, and
+    new images of rare classes would be flagged more often than ordinary images should. Only of a class all of whose
+    images were drawn one is put back, for there must be a p(x|y) of each: a class of a single image always trains.
+
+    Args:
+        codes: class numbers of all images, (n,).
+
+    Raises:
+        ValueError: too few images.
+    """
+    _, _, n_aside = Sizes(0.0, share, trains=True, refers=False).counts(len(codes))
+    aside = rng.permutation(len(codes))[:n_aside]
+    trained = np.unique(np.delete(codes, aside))
+    _, first = np.unique(codes[aside], return_index=True)
+    put_back = first[~np.isin(codes[aside[first]], trained)]
+    return np.sort(np.delete(aside, put_back))
+
+
 def in_folds(
     n: int, n_folds: int, sizes: Sizes, rng: np.random.Generator, codes: Indices | None = None
 ) -> Iterator[Parts]:

@@ -18,7 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_array, column_or_1d, validate_data
 
 from pofx.data.images import ImageFormat, ImageSpec, shape_HWC
-from pofx.data.levels import DEFAULT_LEVELS, ValueSummary, level_grid_for
+from pofx.data.levels import DEFAULT_LEVELS, IntegerLevels, ValueSummary, level_grid_for
 
 #: Bytes of a memory-mapped array that are looked at in one go.
 PART_BYTES = 16 * 2**20
@@ -66,6 +66,12 @@ def infer_format(
     grid = level_grid_for(summary, levels)
     spec = ImageSpec(height, width, channels, grid.levels)
     return ImageFormat(spec, len(array_shape), rows.dtype.str, grid)
+
+
+def integer_levels(rows: NDArray[Any]) -> int | None:
+    """How many levels images of integers have by themselves; None for numbers of another kind."""
+    image_format = infer_format(rows.reshape(len(rows), -1), rows.shape)
+    return image_format.spec.levels if isinstance(image_format.grid, IntegerLevels) else None
 
 
 def check_shape(array_shape: tuple[int, ...], spec: ImageSpec) -> None:
