@@ -13,7 +13,7 @@ from pofx.cli import main
 from pofx.cli.demo_pictures import pixelcnn_pages, vae_pages
 
 PICTURES = ("samples", "reconstructions", "likely", "pixelcnn_samples", "completions", "surprise")
-PICTURES += ("interpolations", "latents", "edited", "gan_samples", "outliers")
+PICTURES += ("interpolations", "latents", "edited", "gan_samples", "outliers", "features")
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def demo(
     from pofx.atomic import atomic_write
     from pofx.cli.demo_latents import latent_pages
     from pofx.cli.demo_outliers import search
-    from pofx.cli.demo_pictures import gan_pages, pixelcnn_pages, vae_pages
+    from pofx.cli.demo_pictures import feature_page, gan_pages, pixelcnn_pages, vae_pages
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_density_table, print_feature_table
     from pofx.evaluation.densities import density_table
@@ -71,7 +71,7 @@ def demo(
     table = density_table({"PixelCNN": pixelcnn, "VAE": vae}, train, test, title="Digits set aside")
     print_density_table(console, table)
 
-    console.print("\nDo the features of the VAE, learned without labels, tell the digits apart?\n")
+    console.print("\nDo the features of the VAE, learned without labels, tell the digits apart? Do pixels?\n")
     layers = (TRANSFORM, *vae.feature_layers_[:-1])
     print_feature_table(console, feature_table(vae, train, train_labels, test, test_labels, layers=layers, seeds=[0]))
 
@@ -83,6 +83,7 @@ def demo(
     console.print("\nPictures:")
     pages = vae_pages(vae, test) | latent_pages(vae, train, train_labels, test, test_labels)
     pages |= pixelcnn_pages(pixelcnn, test) | gan_pages(gan) | {"outliers": looked_through.page()}
+    pages |= {"features": feature_page(vae, test, test_labels)}
     for name, page in pages.items():
         console.print(f"  {save_png(page, output / f'{name}.png')}", soft_wrap=True)
     console.print("Models:")
@@ -95,6 +96,8 @@ def demo(
     console.print(f"  {gan_path}  (try: {evaluate})", soft_wrap=True)
     outliers = shlex.join(["pofx", "outliers", str(detector_path), str(mixed), "-o", "report.csv"])
     console.print(f"  {detector_path}  (try: {outliers})", soft_wrap=True)
+    features = shlex.join(["pofx", "features", str(vae_path), source, "--layer", "layer_2", "-o", "features.csv"])
+    console.print(f"What the VAE sees in an image, as numbers: try {features}", soft_wrap=True)
     console.print(f"The digits, those of the fits and those set aside:\n  {source}", soft_wrap=True)
 
 

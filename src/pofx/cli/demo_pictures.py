@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pofx.cli.feature_output import map_page
 from pofx.cli.known import known_part
 from pofx.cli.pages import completion_note, completion_page, surprise_page
 from pofx.cli.show import displayed
@@ -83,6 +84,17 @@ def pixelcnn_pages(model: PixelCNN, test: NDArray[np.generic]) -> dict[str, Imag
         title="The least likely of the digits set aside, and what is odd in them",
     )
     return {"pixelcnn_samples": samples, "completions": completions, "surprise": surprise}
+
+
+def feature_page(model: VAE, test: NDArray[np.generic], labels: NDArray[np.generic]) -> Image:
+    """Test images laid out so that those which the model finds alike are near to one another, beside raw pixels."""
+    return map_page(
+        model.transform(test),
+        test,
+        labels,
+        name="VAE features",
+        title="Which digits are alike, to the VAE and by their pixels",
+    )
 
 
 def gan_pages(model: GAN) -> dict[str, Image]:
