@@ -13,8 +13,9 @@ A row in ``results/features.csv`` for each layer and number of labels, and one s
 labelled training images, and puts the test images in random order (``--n-test`` takes the first of those). The readers
 are those of `pofx.evaluation.probes`: a linear classifier, nearest neighbours, k-means. ``--layer transform`` is what
 `transform` gives; ``all`` is that and every layer. The probe's penalty, the number of neighbours and whether features
-are standardised are chosen on a fifth of the labelled images. The standard error of an accuracy is that of so many test
-images; seeds 0, 1 and 2 tell the spread over fits and labels.
+are standardised are chosen on a fifth of the labelled images; ``chosen`` is the accuracy on these: by it, and not by that on
+the test images, is the best layer to be picked. The standard error of an accuracy is that of so many test images; seeds 0,
+1 and 2 tell the spread over fits and labels.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ def main() -> None:
                     "layer": layer,
                     "labels": n,
                     "linear": round(linear.accuracy, 4),
+                    "chosen": round(linear.chosen_accuracy, 4),
                     "standard_error": round(float(np.sqrt(linear.accuracy * (1 - linear.accuracy) / len(test))), 4),
                     "neighbours": round(neighbours.accuracy, 4),
                     "clusters_nmi": round(nmi, 4),

@@ -78,8 +78,8 @@ def test_readers_are_chosen_without_a_look_at_the_test_images(monkeypatch):
         return pipeline
 
     monkeypatch.setattr(LinearReader, "new", recorded)
-    readers = {linear_probe(features, labels, test, some).reader for some in (test_labels, test_labels[::-1])}
-    assert len(readers) == 1
+    found = [linear_probe(features, labels, test, some) for some in (test_labels, test_labels[::-1])]
+    assert found[0].reader == found[1].reader and found[0].chosen_accuracy == found[1].chosen_accuracy
     known = {row.tobytes() for row in features.astype(np.float32)}
     assert len(seen) > 12 and all(row.tobytes() in known for X in seen for row in X)
     assert len(seen[0]) == 80 and len(seen[12]) == 100  # four fifths choose, all labelled images are used then
@@ -94,6 +94,14 @@ def test_a_strong_penalty_is_chosen_where_noise_could_be_learned_by_heart():
     chosen = linear_probe(*parts)
     free = LinearReader(100.0, True).new().fit(*parts[:2]).score(*parts[2:])
     assert chosen.reader.value <= 0.1 and chosen.accuracy > free + 0.02
+    assert chosen.chosen_accuracy == pytest.approx(chosen.accuracy, abs=0.08)  # of 120 images, not of 1,000
+
+
+def test_the_accuracy_by_which_a_reader_is_chosen_is_of_images_that_it_had_not_seen():
+    rng = np.random.default_rng(0)
+    features, labels = rng.normal(size=(200, 300)), rng.integers(0, 2, size=200)
+    found = linear_probe(features, labels, features, labels)  # whose test images are those it learned by heart
+    assert found.accuracy > 0.9 and found.chosen_accuracy < 0.8
 
 
 def test_a_permuted_labelling_is_the_same_clustering():
