@@ -13,9 +13,9 @@ A row in ``results/features.csv`` for each layer and number of labels, and one s
 labelled training images, and puts the test images in random order (``--n-test`` takes the first of those). The readers
 are those of `pofx.evaluation.probes`: a linear classifier, nearest neighbours, k-means. ``--layer transform`` is what
 `transform` gives; ``all`` is that and every layer. The probe's penalty, the number of neighbours and whether features
-are standardised are chosen on a fifth of the labelled images; ``chosen`` is the accuracy on these: by it, and not by that on
-the test images, is the best layer to be picked. The standard error of an accuracy is that of so many test images; seeds 0,
-1 and 2 tell the spread over fits and labels.
+are standardised are chosen on a fifth of the labelled images; ``chosen`` is the accuracy on these: by it, and not by
+that on the test images, is the best layer to be picked. The standard error of an accuracy is that of so many test
+images; seeds 0, 1 and 2 tell the spread over fits and labels.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from pofx.cli import main
 from pofx.cli.demo_pictures import pixelcnn_pages, vae_pages
 
 PICTURES = ("samples", "reconstructions", "likely", "pixelcnn_samples", "completions", "surprise")
-PICTURES += ("interpolations", "latents", "edited", "gan_samples", "outliers", "features")
+PICTURES += ("interpolations", "latents", "edited", "gan_samples", "outliers", "features", "classes")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "it's a demo"
     full = pofx.VAE.fit
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as out:
-        patch.setattr(pofx.VAE, "fit", lambda self, X: full(self.set_params(max_epochs=2, verbose=False), X))
+        patch.setattr(pofx.VAE, "fit", lambda self, *data: full(self.set_params(max_epochs=2, verbose=False), *data))
         patch.setattr("pofx.cli.demo.PIXELCNN", {"n_layers": 1, "n_channels": 6, "max_epochs": 1})
         patch.setattr("pofx.cli.demo.GAN", {"width": 16, "depth": 1, "max_epochs": 1})
         assert main(["demo", "-o", str(folder)]) == 0
@@ -36,7 +36,7 @@ def test_it_leaves_its_results(demo):
         assert text in out
     rows = {line.split("│")[1].strip(): line for line in out.splitlines() if line.startswith("│")}
     assert "exact" in rows["PixelCNN"] and "lower bound" in rows["VAE"]
-    models = {"digits.pofx", "pixelcnn.pofx", "gan.pofx", "detector.pofx"}
+    models = {"digits.pofx", "pixelcnn.pofx", "gan.pofx", "detector.pofx", "classifier.pofx"}
     arrays = {"digits.npz", "mixed.npz"}
     assert {path.name for path in folder.iterdir()} == models | arrays | {f"{name}.png" for name in PICTURES}
     for name in PICTURES:
@@ -49,7 +49,7 @@ def test_it_leaves_its_results(demo):
 def test_what_it_tells_to_try_can_be_done(demo, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     hints = [line.split("(try: pofx ")[1].rstrip(")") for line in demo[1].splitlines() if "(try" in line]
-    assert [shlex.split(hint)[0] for hint in hints] == ["info", "complete", "evaluate", "outliers"]
+    assert [shlex.split(hint)[0] for hint in hints] == ["info", "complete", "evaluate", "outliers", "classify"]
     for hint in hints:
         assert main(shlex.split(hint)) == 0
 

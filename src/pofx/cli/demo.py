@@ -34,7 +34,7 @@ def demo(
     The images are scikit-learn's: 1,797 digits of 8 x 8 pixels in 17 shades of gray, of which one in five is set aside
     to measure with. A VAE learns a lower bound on log p(x), and features along which digits are changed; a PixelCNN
     learns log p(x) itself, and completes images; a GAN only learns to draw. An outlier detector around the VAE finds
-    images that do not belong, hidden among digits.
+    images that do not belong, hidden among digits, and a classifier tells which digit each is, and which images are none.
 
     Example: `pofx demo -o out/demo`
     """
@@ -43,6 +43,7 @@ def demo(
 
     import pofx
     from pofx.atomic import atomic_write
+    from pofx.cli.demo_classes import name
     from pofx.cli.demo_latents import latent_pages
     from pofx.cli.demo_outliers import search
     from pofx.cli.demo_pictures import feature_page, gan_pages, pixelcnn_pages, vae_pages
@@ -80,12 +81,17 @@ def demo(
     console.print(looked_through.summary)
     detector_path, mixed = looked_through.save(output)
 
+    console.print("\nWith labels: which digit is it, and is it one?\n")
+    named = name(train, train_labels, test, test_labels, looked_through, seed)
+    console.print(named.summary)
+    classifier_path = named.save(output)
+
     console.print("\nPictures:")
     pages = vae_pages(vae, test) | latent_pages(vae, train, train_labels, test, test_labels)
     pages |= pixelcnn_pages(pixelcnn, test) | gan_pages(gan) | {"outliers": looked_through.page()}
-    pages |= {"features": feature_page(vae, test, test_labels)}
-    for name, page in pages.items():
-        console.print(f"  {save_png(page, output / f'{name}.png')}", soft_wrap=True)
+    pages |= {"features": feature_page(vae, test, test_labels), "classes": named.page()}
+    for file_name, page in pages.items():
+        console.print(f"  {save_png(page, output / f'{file_name}.png')}", soft_wrap=True)
     console.print("Models:")
     info = shlex.join(["pofx", "info", str(vae_path)])
     complete = shlex.join(["pofx", "complete", str(pixelcnn_path), "digits", "-o", "completed.png"])
@@ -96,6 +102,8 @@ def demo(
     console.print(f"  {gan_path}  (try: {evaluate})", soft_wrap=True)
     outliers = shlex.join(["pofx", "outliers", str(detector_path), str(mixed), "-o", "report.csv"])
     console.print(f"  {detector_path}  (try: {outliers})", soft_wrap=True)
+    classify = shlex.join(["pofx", "classify", str(classifier_path), str(mixed), "-o", "labels.csv"])
+    console.print(f"  {classifier_path}  (try: {classify})", soft_wrap=True)
     features = shlex.join(["pofx", "features", str(vae_path), source, "--layer", "layer_2", "-o", "features.csv"])
     console.print(f"What the VAE sees in an image, as numbers: try {features}", soft_wrap=True)
     console.print(f"The digits, those of the fits and those set aside:\n  {source}", soft_wrap=True)
