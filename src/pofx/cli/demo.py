@@ -34,7 +34,7 @@ def demo(
     The images are scikit-learn's: 1,797 digits of 8 x 8 pixels in 17 shades of gray, of which one in five is set aside
     to measure with. A VAE learns a lower bound on log p(x), and features along which digits are changed; a PixelCNN
     learns log p(x) itself, and completes images; a GAN only learns to draw. An outlier detector around the VAE finds
-    images that do not belong, hidden among digits, and a classifier tells which digit each is, and which images are none.
+    images that do not belong, hidden among digits, and a classifier tells which digit each is, and what is none.
 
     Example: `pofx demo -o out/demo`
     """
