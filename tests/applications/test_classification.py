@@ -33,3 +33,13 @@ def test_the_temperature_is_found_by_which_probabilities_are_too_sure(overconfid
     p = np.exp(class_posterior(logits, np.zeros(4)))
     codes = (p.cumsum(axis=1) > rng.random((len(p), 1))).argmax(axis=1)  # drawn from p: those are right
     assert fitted_temperature(overconfidence * logits, codes) == pytest.approx(overconfidence, rel=0.03)
+
+
+def test_of_images_that_are_all_named_right_nothing_is_learned_but_that_they_may_be_too_sure():
+    """Their likelihood is greatest where every probability is 1: of that few images tell nothing."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 3, size=40)
+    joint = np.log([0.8, 0.1, 0.1])[(np.arange(3) - codes[:, None]) % 3]
+    assert fitted_temperature(joint, codes) == pytest.approx(1, abs=1e-3)
+    joint[0] = joint[0][[1, 2, 0]]  # a single one that is named wrong
+    assert fitted_temperature(joint, codes) < 1

@@ -30,7 +30,8 @@ def fitted_temperature(joint_NK: Floats, codes: NDArray[np.int64]) -> float:
 
     A model's p(y|x) is as sure as its p(x|y) differ, and those add up over all sub-pixels what small errors of the
     model there are: T > 1 takes that back. It changes no order of the classes of an image (Guo et al. 2017, arXiv
-    1706.04599, section 4.2).
+    1706.04599, section 4.2). Where every one of these images is named right, nothing says how seldom an image is
+    not, and the likelihood would be greatest at T = 0: there T is at least 1.
 
     Args:
         joint_NK: log p(x|y) + log p(y) of images that the model was not fitted to. codes: class numbers, (n,).
@@ -40,4 +41,6 @@ def fitted_temperature(joint_NK: Floats, codes: NDArray[np.int64]) -> float:
         log_posterior_NK = log_softmax(joint_NK / np.exp(log_temperature), axis=1)
         return -float(log_posterior_NK[np.arange(len(codes)), codes].mean())
 
-    return float(np.exp(minimize_scalar(loss, bounds=LOG_TEMPERATURES, method="bounded").x))
+    all_right = bool((joint_NK.argmax(axis=1) == codes).all())
+    bounds = (0.0, LOG_TEMPERATURES[1]) if all_right else LOG_TEMPERATURES
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
