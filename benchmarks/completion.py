@@ -7,8 +7,9 @@
     python benchmarks/completion.py --arm neighbour
     python benchmarks/completion.py --arm mean
 
-Models learn from the first 55,000 training images (256 levels); test images are completed, the same ones for all arms,
-with the lower half or one of the four quadrants unknown: a row for each. Columns:
+Models learn from the first 55,000 training images, rounded to ``--levels`` levels of grey (256); test images are
+completed, the same ones for all arms, with the lower half or one of the four quadrants unknown: a row for each. The
+columns:
 
 ``log_p``: log p(x_unknown | x_known) of what truly stands there, nats an image, with the standard error over images.
 ``log_p_is``: "exact", or "estimate" (a VAE's, by importance sampling: ``estimate_error`` is its own standard error, a
@@ -61,6 +62,7 @@ def main() -> None:
     parser.add_argument("--arm", choices=["vae", "pixelcnn", "gan", "neighbour", "mean", "truth"], required=True)
     parser.add_argument("--unknown", choices=[*UNKNOWN, "all"], default="all")
     parser.add_argument("--images", type=int, default=500, help="test images that are completed")
+    parser.add_argument("--levels", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--model", type=Path, help="a fit to reuse")
@@ -73,26 +75,29 @@ def main() -> None:
     arguments = parser.parse_args()
     data = common.load("mnist", arguments.data_folder)
     chosen = np.sort(np.random.default_rng([arguments.seed, 11]).permutation(len(data["x_test"]))[: arguments.images])
-    X, y = data["x_test"][chosen], data["y_test"][chosen]
-    arm = made_arm(arguments, data["x_train"])
-    judge = judge_of(data["x_train"], data["y_train"])
+    top = arguments.levels - 1
+    X, y = rounded(data["x_test"][chosen], arguments.levels), data["y_test"][chosen]
+    x_train = rounded(data["x_train"], arguments.levels)
+    arm = made_arm(arguments, x_train)
+    judge = judge_of(x_train / top, data["y_train"])
     for unknown in UNKNOWN if arguments.unknown == "all" else [arguments.unknown]:
         known = ~part(unknown)
         start = time.perf_counter()
         completed = arm.complete(X, known)
         seconds = (time.perf_counter() - start) / len(X)
         assert (completed[:, known] == X[:, known]).all()
-        error = completed[:, ~known].astype(float) - X[:, ~known]
+        error = (completed[:, ~known].astype(float) - X[:, ~known]) * 255 / top
         common.append_row(
             "completion",
             {
                 "data": "mnist",
+                "levels": arguments.levels,
                 "unknown": unknown,
                 "arm": " ".join([arguments.arm, *arguments.changes, *arguments.options]),
                 **arm.log_p(X, known),
                 "rms": round(float(np.sqrt((error**2).mean(axis=1)).mean()), 2),
-                "agreement": round(agreement(judge, completed, y), 4),
-                "agreement_of_true": round(agreement(judge, X, y), 4),
+                "agreement": round(agreement(judge, completed / top, y), 4),
+                "agreement_of_true": round(agreement(judge, X / top, y), 4),
                 "seconds": round(seconds, 4),
                 "images": len(X),
                 "seed": arguments.seed,
@@ -103,7 +108,7 @@ def main() -> None:
             path = arguments.picture
             if arguments.unknown == "all":
                 path = path.with_stem(f"{path.stem}_{unknown}")
-            draw_page(arm, X[:SHOWN], known, path, f"{arguments.arm}: {unknown} unknown")
+            draw_page(arm, X[:SHOWN], known, path, f"{arguments.arm}: {unknown} unknown", top)
 
 
 def part(name: str) -> Mask:
@@ -115,16 +120,20 @@ def part(name: str) -> Mask:
     return there
 
 
-def judge_of(X: Images, y: NDArray[Any]) -> MLPClassifier:
+def rounded(images: Images, levels: int) -> Images:
+    return (images.astype(np.int64) * levels // 256).astype(np.uint8)
+
+
+def judge_of(X: NDArray[np.float64], y: NDArray[Any]) -> MLPClassifier:
     """A classifier of whole images."""
     judge = MLPClassifier((256,), batch_size=128, max_iter=12, early_stopping=True, n_iter_no_change=12, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # twelve epochs are enough, whether it has converged or not
-        return judge.fit(X[:20_000].reshape(-1, 784) / 255, y[:20_000])
+        return judge.fit(X[:20_000].reshape(-1, 784), y[:20_000])
 
 
-def agreement(judge: MLPClassifier, X: Images, y: NDArray[Any]) -> float:
-    return float((judge.predict(X.reshape(-1, 784) / 255) == y).mean())
+def agreement(judge: MLPClassifier, X: NDArray[np.float64], y: NDArray[Any]) -> float:
+    return float((judge.predict(X.reshape(-1, 784)) == y).mean())
 
 
 def mean_and_error(log_p: NDArray[np.float64]) -> dict[str, Any]:
@@ -138,9 +147,9 @@ def made_arm(arguments: argparse.Namespace, x_train: Images) -> Any:
     if arguments.arm == "truth":
         return Truth()
     if arguments.arm == "mean":
-        return Mean(x_train[:TRAINED])
+        return Mean(x_train[:TRAINED], arguments.levels)
     if arguments.arm == "neighbour":
-        return Neighbour(x_train[:TRAINED], x_train[TRAINED : TRAINED + VALIDATED])
+        return Neighbour(x_train[:TRAINED], x_train[TRAINED : TRAINED + VALIDATED], arguments.levels)
     return Model(arguments, x_train[:TRAINED])
 
 
@@ -158,8 +167,8 @@ class Model:
             words: dict[str, Any] = {"encoder": True} if arguments.arm == "gan" else {}
             words |= dict(common.change(text) for text in arguments.changes)
             self.model = pofx.family(arguments.arm)(
-                max_epochs=100_000, max_minutes=arguments.minutes, early_stopping=None, random_state=arguments.seed,
-                verbose=True, **words,
+                levels=arguments.levels, max_epochs=100_000, max_minutes=arguments.minutes, early_stopping=None,
+                random_state=arguments.seed, verbose=True, **words,
             ).fit(training)  # fmt: skip
         if arguments.save is not None:
             self.model.save(arguments.save)
@@ -205,10 +214,11 @@ class Truth:
 class Mean(Truth):
     """The mean training image, and the histogram of each pixel (with one more image of every level)."""
 
-    def __init__(self, training: Images) -> None:
+    def __init__(self, training: Images, levels: int) -> None:
+        self.levels = levels
         self.training = training.reshape(len(training), -1)
-        counts = np.stack([np.bincount(pixel, minlength=256) for pixel in self.training.T])
-        self.histogram = (counts + 1.0) / (len(training) + 256)
+        counts = np.stack([np.bincount(pixel, minlength=levels) for pixel in self.training.T])
+        self.histogram = (counts + 1.0) / (len(training) + levels)
         self.mean = np.rint(self.training.mean(axis=0)).astype(np.uint8).reshape(28, 28)
 
     def complete(self, X: Images, known: Mask) -> Images:
@@ -223,8 +233,8 @@ class Mean(Truth):
 class Neighbour(Mean):
     """The training image that is nearest in the known pixels, and a kernel mixture over the nearest ones."""
 
-    def __init__(self, training: Images, validation: Images) -> None:
-        super().__init__(training)
+    def __init__(self, training: Images, validation: Images, levels: int) -> None:
+        super().__init__(training, levels)
         self.validation, self.found = validation, ()
 
     def nearest(self, X: Images, known: Mask) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -253,7 +263,7 @@ class Neighbour(Mean):
         near = self.nearest(self.validation, known)
         for scale, share in settings:
             kernels = self.log_kernels(self.validation, known, near[0], scale, share)
-            for bandwidth in BANDWIDTHS:
+            for bandwidth in (b * (self.levels - 1) / 255 for b in BANDWIDTHS):
                 value = float(self.mixed(kernels, near[1], bandwidth).mean())
                 likeliest = max(likeliest, (value, bandwidth, scale, share))
         _, bandwidth, scale, share = self.found = likeliest
@@ -265,9 +275,9 @@ class Neighbour(Mean):
         self, X: Images, known: Mask, order: NDArray[np.int64], scale: float, share: float
     ) -> NDArray[np.float64]:
         """log prod over unknown pixels of the kernel around each neighbour, (n, NEIGHBOURS)."""
-        edges = np.arange(257) - 0.5
+        edges = np.arange(self.levels + 1) - 0.5
         edges[0], edges[-1] = -np.inf, np.inf
-        mass = np.diff(expit((edges - np.arange(256)[:, None]) / scale), axis=1)  # (t, x)
+        mass = np.diff(expit((edges - np.arange(self.levels)[:, None]) / scale), axis=1)  # (t, x)
         hidden = np.flatnonzero(~known.ravel())
         values = np.empty(order.shape)
         for i, (row, near) in enumerate(zip(X.reshape(len(X), -1)[:, hidden], order, strict=True)):
@@ -287,12 +297,13 @@ class Neighbour(Mean):
         return {"law": f"h={bandwidth:g} s={scale:g} e={share:g}"}
 
 
-def draw_page(arm: Any, X: Images, known: Mask, path: Path, title: str) -> None:
+def draw_page(arm: Any, X: Images, known: Mask, path: Path, title: str, top: int) -> None:
     """True images, what is known of them, and three completions of each (one of an arm that has no other)."""
     n = 3 if isinstance(arm, Model) else 1
     completed = arm.complete(np.tile(X, (n, 1, 1)), known)
-    masked = np.where(known, X, 128).astype(np.uint8)
-    rows = np.concatenate([X, masked, completed])
+    shades = [(images.astype(int) * 255 // top).astype(np.uint8) for images in (X, completed)]
+    masked = np.where(known, shades[0], 128).astype(np.uint8)
+    rows = np.concatenate([shades[0], masked, shades[1]])
     labels = ["true", "known", *(f"completed {k}" for k in range(1, n + 1))]
     save_png(sheet(rows, n_columns=len(X), row_labels=labels, title=title, note=""), path)
 

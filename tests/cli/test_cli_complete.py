@@ -125,6 +125,7 @@ def test_a_picture_has_a_limit_and_says_so(npz, command, tmp_path, capsys, monke
         (["-o", "x.png", "-n", "0"], "-n must be at least 1, not 0"),
         (["-o", "x.png", "--n-completions", "0"], "--n-completions must be at least 1, not 0"),
         (["-o", "x.png", "--n-particles", "0"], "n_particles must be an integer of at least 1"),
+        (["-o", "x.png", "--temperature", "0"], "temperature must be a positive number"),
         (["-o", "x.png", "--fraction", "1"], "--fraction must lie between 0 and 1, not 1"),
         (["-o", "x.png", "--mask", "m.png", "--known", "top"], "leave out --known and --fraction"),
         (["-o", "x.png", "--mask", "m.png", "--fraction", "0.5"], "leave out --known and --fraction"),

@@ -77,6 +77,13 @@ def complete(
             "to exact, and the slower; the model's own number (16) if not given."
         ),
     ] = None,
+    temperature: Annotated[
+        float | None,
+        Parameter(
+            help="Of PixelCNN and PixelRNN: below 1 likely pixels become likelier, and the completions are no longer "
+            "draws from the model's law; 1 if not given."
+        ),
+    ] = None,
     split: Split = None,
     size: Size = None,
     errors: Errors = "raise",
@@ -116,7 +123,7 @@ def complete(
     complete_images = getattr(fitted, "complete", None)
     if complete_images is None:
         raise ValueError(f"{type(fitted).__name__} cannot complete images")
-    options = given(complete_images, method=method, n_steps=n_steps, n_particles=n_particles)
+    options = given(complete_images, method=method, n_steps=n_steps, n_particles=n_particles, temperature=temperature)
     y = None if label is None else class_of(fitted, label)
     if mask is None:
         known_HWC = known_part(known or "top", 0.5 if fraction is None else fraction, fitted.spec_)
@@ -137,6 +144,11 @@ def complete(
 
     default = inspect.signature(complete_images).parameters.get("n_particles")
     note = completion_note(fitted, known_HWC, n_particles or (default.default if default else 1))
+    if temperature not in (None, 1):
+        note = (
+            f"At temperature {temperature:g} likely pixels are likelier than the model says: these are no draws from "
+            "p(unknown | known)."
+        )
     if output is not None:
         title = f"Images of {source} completed by {model.name}"
         columns = some_indices(MOST_SHOWN, len(images), seed)

@@ -235,3 +235,17 @@ def test_methods_are_checked():
         fitted("gated").complete(crops()[0][:2], upper((6, 4)), method="smc")
     with pytest.raises(ValueError, match="draws no particles"):
         fitted("gated").complete(crops()[0][:2], scattered((6, 4)), method="naive")
+
+
+@every_kind
+def test_at_a_low_temperature_the_likeliest_is_drawn_whatever_the_seed(kind):
+    model, X = fitted(kind, "gray"), images_of("gray")[:20]
+    mask = upper(X.shape[1:])
+    cold = [model.complete(X, mask, temperature=1e-6, random_state=seed) for seed in (0, 1)]
+    assert np.array_equal(*cold)
+    plain = model.complete(X, mask, random_state=0)
+    assert np.array_equal(plain, model.complete(X, mask, temperature=1.0, random_state=0))
+    assert model.log_prob_of_unknown(cold[0], mask).value.mean() > model.log_prob_of_unknown(plain, mask).value.mean()
+    for temperature in (0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="temperature must be a positive number"):
+            model.complete(X, mask, temperature=temperature)

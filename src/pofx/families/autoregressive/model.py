@@ -190,8 +190,7 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Com
             Images like the ones the model was fitted to, in layout, dtype and levels.
         """
         _check_method(method)
-        if not (np.isfinite(temperature) and temperature > 0):
-            raise ValueError(f"temperature must be a positive number, not {temperature!r}")
+        _check_temperature(temperature)
         draw = partial(self._draw, method=method, temperature=float(temperature))
         return self._sample(n_samples, y, random_state, draw, by_rows=True)
 
@@ -216,6 +215,7 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Com
         *,
         method: Method = "auto",
         n_particles: int = 16,
+        temperature: float = 1.0,
         random_state: int | np.random.RandomState | None = None,
     ) -> NDArray[Any]:
         """Fill in the unknown sub-pixels: a draw from p(x_unknown | x_known).
@@ -231,6 +231,9 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Com
             method: how the images are drawn, see `sample`; "naive" draws no particles: other masks than those for
                 which ancestral sampling is exact need ``n_particles=1`` with it.
             n_particles: particles an image of the approximation; 1 takes no heed of known sub-pixels that come later.
+            temperature: as in `sample`: below 1 likely sub-pixels become likelier, and what is drawn is no longer of
+                the law of the model but nearer to its likeliest completions. (Particles are still weighted by p
+                itself.)
             random_state: seed or generator; None as in `sample`.
 
         Returns:
@@ -242,6 +245,7 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Com
             TypeError: sparse X.
         """
         _check_method(method)
+        _check_temperature(temperature)
         if not isinstance(n_particles, int | np.integer) or n_particles < 1:
             raise ValueError(f"n_particles must be an integer of at least 1, not {n_particles!r}")
         partly = self._partly_known(X, mask, y)
@@ -266,6 +270,7 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Com
                     known_NCHW[part].to(device),
                     None if codes is None else torch.from_numpy(codes[part]).to(device),
                     generator,
+                    float(temperature),
                 )
                 advance = rows_counted(count, start, len(part), n_images)
                 completed_NCHW = complete_images(self.module_, canvas, method, n_particles, log_prior_K, advance)
@@ -319,6 +324,11 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Com
     def _n_features_out(self) -> int:
         height, width = feature_fields(self.spec_.height, self.spec_.width)
         return height * width * self.module_.n_features
+
+
+def _check_temperature(temperature: float) -> None:
+    if not (np.isfinite(temperature) and temperature > 0):
+        raise ValueError(f"temperature must be a positive number, not {temperature!r}")
 
 
 def chosen_law(likelihood: str, channels: int, levels: int, n_components: int) -> PixelLaw:
