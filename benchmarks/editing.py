@@ -38,8 +38,8 @@ from sklearn.neural_network import MLPClassifier
 
 import common
 import pofx
-from pofx.cli.latent_pages import edit_page
 from pofx.files.pictures import save_png
+from pofx.pages.latents import edit_page
 
 LEARNED_FROM, TRAINED_ON, TESTED_ON, EDITED, SHOWN = 10_000, 6_000, 2_000, 300, 12
 Attributes = dict[str, NDArray[np.float64]]

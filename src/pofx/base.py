@@ -66,6 +66,8 @@ class GenerativeModel(FittedNetwork, ABC):
     """
 
     density: ClassVar[Density]
+    #: Whether a report fits one unless it is told otherwise: not where a fit of minutes shows little.
+    in_report: ClassVar[bool] = True
     #: Whether `fit` can use images without a label beside others that have one.
     _trains_unlabelled: ClassVar[bool] = False
     module_: nn.Module

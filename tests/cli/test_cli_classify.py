@@ -7,7 +7,8 @@ from PIL import Image
 
 import pofx
 from pofx.cli import main
-from pofx.cli.classifier_report import judged_by_labels, reliability_page, said_of
+from pofx.cli.classifier_report import judged_by_labels, said_of
+from pofx.pages.reliability import reliability_page
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from PIL import Image
 
 import pofx
 from pofx.cli import main
-from pofx.cli.pages import UNKNOWN, comes_first, completion_page
 from pofx.files.pictures import sheet
+from pofx.pages.completions import UNKNOWN, comes_first, completion_page
 
 EXACT, APPROXIMATE, AHEAD = "Exact draws", "Sequential Monte Carlo with 5 particles", "(one particle)"
 
@@ -88,7 +88,7 @@ def test_images_of_another_size_are_resampled_if_asked(colour_pixelcnn, tmp_path
 
 @pytest.mark.parametrize("npz", [True, False])
 def test_a_picture_has_a_limit_and_says_so(npz, command, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("pofx.cli.pages.MOST_SHOWN", 3)
+    monkeypatch.setattr("pofx.pages.completions.MOST_SHOWN", 3)
     drawn, pages = [], []
     complete = pofx.PixelCNN.complete
     monkeypatch.setattr(
@@ -98,7 +98,7 @@ def test_a_picture_has_a_limit_and_says_so(npz, command, tmp_path, capsys, monke
         lambda self, X, *rest, n_particles=16, **words: drawn.append(len(X)) or complete(self, X, *rest, **words),
     )
     monkeypatch.setattr(
-        "pofx.cli.pages.sheet",
+        "pofx.pages.completions.sheet",
         lambda images, **options: pages.append((images, options)) or sheet(images, **options),
     )
     picture, arrays = str(tmp_path / "c.png"), str(tmp_path / "c.npz")
@@ -173,7 +173,7 @@ def test_a_gan_seeks_and_says_that_it_does_not_draw(tmp_path, capsys, monkeypatc
         pofx.load_source("digits").images[:60]
     ).save(gan)
     monkeypatch.setattr(
-        "pofx.cli.pages.sheet", lambda images, **options: pages.append(options) or sheet(images, **options)
+        "pofx.pages.completions.sheet", lambda images, **options: pages.append(options) or sheet(images, **options)
     )
     options = ["-n", "2", "--n-completions", "2", "--n-steps", "2", "-o", str(tmp_path / "c.png")]
     assert main(["complete", str(gan), "digits", *options]) == 0

@@ -76,7 +76,7 @@ def test_labels_are_not_looked_at(pets, pets_model, tmp_path):
 
 
 def test_a_map_shows_features_beside_pixels(model_path, digits, tmp_path, monkeypatch):
-    monkeypatch.setattr("pofx.cli.feature_output.MAPPED", 40)
+    monkeypatch.setattr("pofx.pages.feature_map.MAPPED", 40)
     assert main(["features", str(model_path), str(digits), "--map", str(tmp_path / "map.png")]) == 0
     with Image.open(tmp_path / "map.png") as picture:
         assert picture.width > 880  # two panels

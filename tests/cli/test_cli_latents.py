@@ -21,7 +21,7 @@ def pages(monkeypatch):
     """What is drawn: (images, options) of each page."""
     drawn = []
     monkeypatch.setattr(
-        "pofx.cli.latent_pages.sheet",
+        "pofx.pages.latents.sheet",
         lambda images, **options: drawn.append((images, options)) or sheet(images, **options),
     )
     return drawn
@@ -36,7 +36,7 @@ def small(tmp_path_factory):
 
 
 def displayed(model, images):
-    from pofx.cli.show import displayed
+    from pofx.pages.display import displayed
 
     return displayed(model, images)
 

@@ -13,8 +13,9 @@ from pofx.applications.outlier_answers import Assessment
 from pofx.applications.outlier_file import to_attachment
 from pofx.cli import main
 from pofx.cli.outlier_detector import lowest_p
-from pofx.cli.outlier_report import OVERVIEW, from_most_atypical, said_of
+from pofx.cli.outlier_report import said_of
 from pofx.files.colours import diverging
+from pofx.pages.gallery import OVERVIEW, from_most_atypical
 
 FOREIGN = 6
 
@@ -75,7 +76,7 @@ def sheets(monkeypatch):
 
     drawn = []
     monkeypatch.setattr(
-        "pofx.cli.pages.sheet",
+        "pofx.pages.surprise.sheet",
         lambda images, **options: drawn.append((images, options)) or pictures.sheet(images, **options),
     )
     return drawn
@@ -175,8 +176,8 @@ def test_what_is_said_of_one_image_and_of_classes():
 
 def test_the_gallery(detector_path, new, tmp_path, capsys, sheets, monkeypatch):
     limits = []
-    monkeypatch.setattr("pofx.cli.outlier_report.round_limit", lambda values: limits.append(values) or 3.0)
-    monkeypatch.setattr("pofx.cli.outlier_report.MAPPED_AT_ONCE", 4)
+    monkeypatch.setattr("pofx.pages.gallery.round_limit", lambda values: limits.append(values) or 3.0)
+    monkeypatch.setattr("pofx.pages.gallery.MAPPED_AT_ONCE", 4)
     gallery = tmp_path / "gallery"
     assert main(["outliers", str(detector_path), new, "--gallery", str(gallery)]) == 0
     detector, X = pofx.load(detector_path), pofx.load_source(new).images

@@ -7,9 +7,9 @@ from PIL import Image
 
 import pofx
 from pofx.cli import main
-from pofx.cli.pages import surprise_page
 from pofx.files import pictures
 from pofx.files.colours import BLUE, RED, diverging, round_limit
+from pofx.pages.surprise import surprise_page
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def pages(monkeypatch):
     """The (images, options) of every sheet that is drawn."""
     drawn = []
     monkeypatch.setattr(
-        "pofx.cli.pages.sheet",
+        "pofx.pages.surprise.sheet",
         lambda images, **options: drawn.append((images, options)) or pictures.sheet(images, **options),
     )
     return drawn

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pofx.cli.known import known_part, read_mask
+from pofx.cli.known import read_mask
 from pofx.data.images import ImageSpec
+from pofx.data.parts_of_images import known_part
 
 SPEC = ImageSpec(height=4, width=6, channels=3, levels=256)
 

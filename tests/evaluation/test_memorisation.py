@@ -6,8 +6,9 @@ from scipy.stats import kstest, rankdata
 from sklearn.datasets import load_digits
 
 import pofx
-from pofx.evaluation.memorisation import memorisation, memorisation_page
+from pofx.evaluation.memorisation import memorisation
 from pofx.measures.extractors import Extractor
+from pofx.pages.memorisation import memorisation_page
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +131,7 @@ def test_the_page_shows_each_pair(parts, monkeypatch):
     samples = np.concatenate([new[:30], train[40:42]])
     test = memorisation(samples, train, held_out).in_pixels
     seen = {}
-    monkeypatch.setattr("pofx.evaluation.memorisation.sheet", lambda images, **texts: seen.update(texts, images=images))
+    monkeypatch.setattr("pofx.pages.memorisation.sheet", lambda images, **texts: seen.update(texts, images=images))
     memorisation_page(vae, samples, train, test, title="Samples", note="A note.")
     drawn, near, closest, its_near = seen["images"].reshape(4, 10, 8, 8)
     shown = np.rint(samples * 255 / 16)

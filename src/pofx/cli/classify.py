@@ -89,13 +89,14 @@ def classify(
 
     from pofx.applications.conformal import false_alarm_rate as rate_of
     from pofx.atomic import atomic_write
-    from pofx.cli.classifier_report import csv_of, judged_by_labels, reliability_page, said_of
+    from pofx.cli.classifier_report import csv_of, judged_by_labels, said_of
     from pofx.cli.classifier_source import ClassifierOptions, obtain
     from pofx.cli.latents import warnings_in_words
     from pofx.cli.loading import load_images
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_left_out
     from pofx.files.pictures import save_png
+    from pofx.pages.reliability import reliability_page
 
     output = None if output is None else writable(output, ".csv")
     save = None if save is None else writable(save, ".pofx")

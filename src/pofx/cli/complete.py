@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from pofx.cli.known import Part
 from pofx.cli.options import (
     Device,
     Errors,
@@ -24,6 +23,7 @@ from pofx.cli.options import (
     check_count,
     writable,
 )
+from pofx.data.parts_of_images import Part
 
 
 def complete(
@@ -104,12 +104,14 @@ def complete(
     """
     import numpy as np
 
-    from pofx.cli.known import known_part, read_mask
+    from pofx.cli.known import read_mask
     from pofx.cli.loading import class_of, given, load_images, load_model, some_indices
-    from pofx.cli.output import OutputConsole, save_npz
-    from pofx.cli.pages import MOST_SHOWN, completion_note, completion_page, shown_note
+    from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_left_out
+    from pofx.data.parts_of_images import known_part
+    from pofx.files.arrays import save_npz
     from pofx.files.pictures import save_png
+    from pofx.pages.completions import MOST_SHOWN, completion_note, completion_page, shown_note
 
     if output is None and npz is None:
         raise ValueError("say where the images should go: -o PICTURE.png, --npz FILE.npz or both")

@@ -38,11 +38,9 @@ def demo(
 
     Example: `pofx demo -o out/demo`
     """
-    import numpy as np
     from sklearn.model_selection import train_test_split
 
     import pofx
-    from pofx.atomic import atomic_write
     from pofx.cli.demo_classes import name
     from pofx.cli.demo_latents import latent_pages
     from pofx.cli.demo_outliers import search
@@ -51,6 +49,7 @@ def demo(
     from pofx.cli.show import print_density_table, print_feature_table
     from pofx.evaluation.densities import density_table
     from pofx.evaluation.features import TRANSFORM, feature_table
+    from pofx.files.arrays import save_npz
     from pofx.files.pictures import save_png
 
     output.mkdir(parents=True, exist_ok=True)
@@ -60,7 +59,7 @@ def demo(
         digits.images, digits.labels, test_size=0.2, random_state=seed, stratify=digits.labels
     )
     arrays = {"x_train": train, "y_train": train_labels, "x_test": test, "y_test": test_labels}
-    atomic_write(output / "digits.npz", lambda file: np.savez_compressed(file, **arrays))
+    save_npz(output / "digits.npz", arrays)
     console.print(f"Fitting three models to {len(train):,} handwritten digits; {len(test)} others are set aside.")
     vae = _fitted(console, pofx.VAE(random_state=seed, verbose=True), train)
     pixelcnn = _fitted(console, pofx.PixelCNN(random_state=seed, verbose=True, **PIXELCNN), train)

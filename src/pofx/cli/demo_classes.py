@@ -12,9 +12,9 @@ from sklearn.linear_model import LogisticRegression
 
 from pofx.applications.classifier import GenerativeClassifier
 from pofx.cli.demo_outliers import DIGIT, Search
-from pofx.cli.show import displayed
 from pofx.families.variational.estimator import VAE
 from pofx.files.pictures import sheet
+from pofx.pages.display import displayed
 
 if TYPE_CHECKING:
     from PIL.Image import Image

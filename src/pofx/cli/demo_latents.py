@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from pofx.applications.attributes import class_attributes
 from pofx.applications.editing import LatentEditor
-from pofx.cli.latent_pages import edit_page, interpolation_page, traversal_page
 from pofx.cli.latents import warnings_in_words
+from pofx.pages.latents import edit_page, interpolation_page, traversal_page
 
 if TYPE_CHECKING:
     from PIL.Image import Image

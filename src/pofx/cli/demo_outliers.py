@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from pofx.applications.outlier_answers import Assessment
 from pofx.applications.outliers import OutlierDetector
-from pofx.cli.outlier_report import Gallery
-from pofx.cli.output import save_npz
+from pofx.files.arrays import save_npz
+from pofx.pages.gallery import Gallery
 
 if TYPE_CHECKING:
     from PIL.Image import Image

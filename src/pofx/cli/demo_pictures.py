@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.cli.feature_output import map_page
-from pofx.cli.known import known_part
-from pofx.cli.pages import completion_note, completion_page, surprise_page
-from pofx.cli.show import displayed
+from pofx.data.parts_of_images import known_part
 from pofx.files.pictures import sheet
+from pofx.pages.completions import completion_note, completion_page
+from pofx.pages.display import displayed
+from pofx.pages.feature_map import map_page
+from pofx.pages.surprise import surprise_page
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -96,11 +96,11 @@ def edit(
     import pofx
     from pofx.applications.latents import decode
     from pofx.cli.attribute_table import parse_strengths
-    from pofx.cli.latent_pages import edit_frames, edit_page, strength_text
     from pofx.cli.latents import check_refine, labels_for, load_latent_model, save_pages, warnings_in_words
     from pofx.cli.loading import class_of, load_images, some_indices
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_left_out
+    from pofx.pages.latents import edit_frames, edit_page, strength_text
 
     strengths = parse_strengths(set_)
     output, animated = picture_or_animation(output)

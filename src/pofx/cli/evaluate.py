@@ -105,9 +105,10 @@ def evaluate(
     from pofx.cli.show import print_left_out
     from pofx.engine.counting import CountedWork
     from pofx.engine.devices import resolve_device
-    from pofx.evaluation.memorisation import memorisation, memorisation_page
+    from pofx.evaluation.memorisation import memorisation
     from pofx.evaluation.samples import sample_table
     from pofx.files.pictures import save_png
+    from pofx.pages.memorisation import memorisation_page
 
     output = None if output is None else writable(output, ".png")
     table = None if table is None else writable(table, ".csv")
@@ -157,8 +158,8 @@ def evaluate(
         lines = _lines(found)
         page: Any
         if copies is None:
-            from pofx.cli.show import displayed
             from pofx.files.pictures import sheet
+            from pofx.pages.display import displayed
 
             page = sheet(displayed(fitted, drawn[:20]), n_columns=10, title=found.title, note=f"{lines}\n{found.note}")
         else:

@@ -6,28 +6,16 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pofx.atomic import atomic_write
 from pofx.cli.options import writable
-from pofx.evaluation.feature_map import feature_map
-from pofx.files.pictures import sheet
-from pofx.files.scatter import scatter
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from pofx.data.collection import Skipped
-
-#: Images of a map, at most.
-MAPPED = 2_000
-MAP_NOTE = (
-    "t-SNE: images that are neighbours by their features lie near to one another. Distances between groups, and the "
-    "axes, mean nothing. No label was looked at to place them."
-)
 
 
 def array_or_table(path: Path) -> Path:
@@ -58,25 +46,3 @@ def save_features(
     for bad in skipped:
         writer.writerow([bad.name, "", *[""] * len(columns), bad.reason])
     atomic_write(path, lambda file: file.write(text.getvalue().encode(errors="surrogateescape")))
-
-
-def map_page(
-    features: NDArray[np.floating],
-    images: NDArray[Any],
-    labels: NDArray[np.generic] | None,
-    *,
-    name: str,
-    title: str,
-    seed: int = 0,
-) -> Image:
-    """Maps of the images by their features and, beside it, by their pixels."""
-    pixels = images.reshape(len(images), -1)
-    panels = [scatter(feature_map(values, seed=seed), labels) for values in (features, pixels)]
-    return sheet(
-        np.stack(panels),
-        n_columns=len(panels),
-        captions=[f"{name} ({features.shape[1]:,})", f"raw pixels ({pixels.shape[1]:,})"],
-        title=title,
-        note=MAP_NOTE,
-        scale=1,
-    )

@@ -72,13 +72,14 @@ def features(
     """
     import numpy as np
 
-    from pofx.cli.feature_output import MAPPED, array_or_table, map_page, save_features
+    from pofx.cli.feature_output import array_or_table, save_features
     from pofx.cli.loading import load_images, load_model, some_indices
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_feature_table, print_left_out
     from pofx.evaluation.feature_map import FEWEST
     from pofx.evaluation.features import TRANSFORM, feature_table, some
     from pofx.files.pictures import save_png
+    from pofx.pages.feature_map import MAPPED, map_page
 
     output = None if output is None else array_or_table(output)
     picture = None if picture is None else writable(picture, ".png")

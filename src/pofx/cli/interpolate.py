@@ -43,11 +43,11 @@ def interpolate(
     Example: `pofx interpolate a.pofx pets/ --from cat/1.png --to dog/7.png -o w.gif`
     """
     import pofx
-    from pofx.cli.latent_pages import interpolation_frames, interpolation_page
     from pofx.cli.latents import check_refine, index_of, labels_for, load_latent_model, name_of, save_pages
     from pofx.cli.loading import load_images
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_left_out
+    from pofx.pages.latents import interpolation_frames, interpolation_page
 
     output, animated = picture_or_animation(output)
     steps = (FRAMES if animated else 8) if steps is None else steps

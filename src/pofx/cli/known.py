@@ -1,9 +1,9 @@
-"""Which sub-pixels of an image are known: a part that has a name, or a mask from a file."""
+"""Which sub-pixels of an image are known: a mask from a file."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,50 +11,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from pofx.data.images import ImageSpec
 
-Part = Literal["top", "bottom", "left", "right", "centre"]
-
 #: Shades of a mask from here on are white: of 8 bits, and of the 16 bits that a PNG may have.
 WHITE_FROM, DEEP_WHITE_FROM = 128, 32_768
-
-
-def known_part(part: Part, fraction: float, spec: ImageSpec) -> NDArray[np.bool_]:
-    """The mask (H, W, C), True where ``part`` of the image is: so much of its height, its width or (centre) of both.
-
-    At least one line of pixels is known and one is not.
-
-    Raises:
-        ValueError: the fraction is not between 0 and 1, or the image has one line only.
-    """
-    if not 0 < fraction < 1:
-        raise ValueError(f"--fraction must lie between 0 and 1, not {fraction:g}")
-    rows, columns = slice(None), slice(None)
-    if part in ("top", "bottom"):
-        rows = _side(spec.height, fraction, part, from_end=part == "bottom")
-    elif part in ("left", "right"):
-        columns = _side(spec.width, fraction, part, from_end=part == "right")
-    else:
-        rows, columns = _middle(spec.height, fraction, part), _middle(spec.width, fraction, part)
-    known = np.zeros(spec.shape_HWC, dtype=bool)
-    known[rows, columns] = True
-    return known
-
-
-def _count(size: int, fraction: float, part: Part) -> int:
-    if size < 2:
-        side = "high" if part in ("top", "bottom") else "wide" if part in ("left", "right") else "high and wide"
-        raise ValueError(f"--known {part} needs images that are at least two pixels {side}")
-    return min(max(round(fraction * size), 1), size - 1)
-
-
-def _side(size: int, fraction: float, part: Part, *, from_end: bool) -> slice:
-    count = _count(size, fraction, part)
-    return slice(size - count, size) if from_end else slice(count)
-
-
-def _middle(size: int, fraction: float, part: Part) -> slice:
-    count = _count(size, fraction, part)
-    start = (size - count) // 2
-    return slice(start, start + count)
 
 
 def read_mask(path: Path, spec: ImageSpec) -> NDArray[np.bool_]:

@@ -51,12 +51,12 @@ def latent_grid(
     Example: `pofx latent-grid digits.pofx digits --principal -n 20 -o grid.png`
     """
     from pofx.applications.latent_grid import latent_grid as images_of_grid
-    from pofx.cli.latent_pages import grid_page
     from pofx.cli.latents import class_to_draw, drawn_alone, load_latent_model
     from pofx.cli.loading import load_images, some_indices
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_left_out
     from pofx.files.pictures import save_png
+    from pofx.pages.latents import grid_page
 
     output = writable(output, ".png")
     if principal and (dims is not None or source is None):

@@ -123,10 +123,11 @@ def outliers(
     from pofx.applications.conformal import false_alarm_rate as rate_of
     from pofx.atomic import atomic_write
     from pofx.cli.latents import warnings_in_words
-    from pofx.cli.outlier_report import Gallery, check_folder, csv_of, from_most_atypical, said_of
+    from pofx.cli.outlier_report import check_folder, csv_of, said_of
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_left_out
     from pofx.data.collection import printable
+    from pofx.pages.gallery import Gallery, from_most_atypical
 
     output = None if output is None else writable(output, ".csv")
     save = None if save is None else writable(save, ".pofx")

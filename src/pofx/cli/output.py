@@ -9,13 +9,12 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 #: Columns of what is no terminal: nothing is wrapped there, so that every row and path stays in one line.
 WIDE = 10_000
@@ -88,12 +87,3 @@ def settle_stdout() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, descriptor)
         os.close(nowhere)
-
-
-def save_npz(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """Write arrays to a .npz file, in one step."""
-    import numpy as np
-
-    from pofx.atomic import atomic_write
-
-    atomic_write(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]

@@ -45,8 +45,9 @@ def reconstruct(
 
     from pofx.cli.loading import given, load_images, load_model, some_indices
     from pofx.cli.output import OutputConsole
-    from pofx.cli.show import displayed, print_left_out
+    from pofx.cli.show import print_left_out
     from pofx.files.pictures import save_png, sheet
+    from pofx.pages.display import displayed
 
     output = writable(output, ".png")
     check_count("-n", n)

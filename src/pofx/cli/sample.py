@@ -48,9 +48,10 @@ def sample(
     import numpy as np
 
     from pofx.cli.loading import class_of, given, load_model
-    from pofx.cli.output import OutputConsole, save_npz
-    from pofx.cli.show import displayed
+    from pofx.cli.output import OutputConsole
+    from pofx.files.arrays import save_npz
     from pofx.files.pictures import save_png, sheet
+    from pofx.pages.display import displayed
 
     if output is None and npz is None:
         raise ValueError("say where the images should go: -o PICTURE.png, --npz FILE.npz or both")

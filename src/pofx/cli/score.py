@@ -67,12 +67,13 @@ def score(
     import pofx
     from pofx.atomic import atomic_write
     from pofx.cli.loading import load_images, load_model
-    from pofx.cli.output import OutputConsole, save_npz
-    from pofx.cli.pages import surprise_page
+    from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_left_out
     from pofx.data.collection import printable
     from pofx.data.levels import RealLevels
+    from pofx.files.arrays import save_npz
     from pofx.files.pictures import save_png
+    from pofx.pages.surprise import surprise_page
 
     output = None if output is None else writable(output, ".csv")
     picture = None if picture is None else writable(picture, ".png")

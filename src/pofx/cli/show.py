@@ -1,30 +1,19 @@
-"""What the commands print and draw."""
+"""What the commands print."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
-
-from pofx.files.pictures import to_display
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pofx.base import GenerativeModel
     from pofx.data.collection import Conversion, Skipped
     from pofx.evaluation.densities import DensityTable
     from pofx.evaluation.features import FeatureTable
 
 #: Files left out that are shown by name.
 SHOWN_FILES = 20
-
-
-def displayed(model: GenerativeModel, images: NDArray[Any]) -> NDArray[np.uint8]:
-    """Images or means in the user's layout -> uint8 pictures."""
-    return to_display(model.image_format_.nearest_levels_NCHW(np.asarray(images)), model.spec_.levels)
 
 
 def print_left_out(console: Console, skipped: Sequence[Skipped], conversions: Sequence[Conversion]) -> None:

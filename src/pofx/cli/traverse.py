@@ -68,7 +68,6 @@ def traverse(
     import numpy as np
 
     import pofx
-    from pofx.cli.latent_pages import traversal_frames, traversal_page
     from pofx.cli.latents import (
         check_refine,
         class_to_draw,
@@ -82,6 +81,7 @@ def traverse(
     from pofx.cli.loading import load_images, some_indices
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_left_out
+    from pofx.pages.latents import traversal_frames, traversal_page
 
     output, animated = picture_or_animation(output)
     steps = (FRAMES if animated else 7) if steps is None else steps

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,18 +15,12 @@ from scipy.stats import mannwhitneyu
 from pofx.base import GenerativeModel
 from pofx.data.collection import Progress
 from pofx.evaluation.samples import as_images
-from pofx.files.pictures import sheet, to_display
 from pofx.measures.alike import alike
 from pofx.measures.distances import nearest
 from pofx.measures.extractors import Extractor
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 #: Training images that are compared with at a time, and images that log p is asked of.
 PART, SCORED_IMAGES = 4_096, 2_000
-#: Samples in each of the two rows of the page.
-SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -140,39 +134,6 @@ def memorisation(
         _copy_test(drawn, train, held_out, in_pixels, shape, counted(0)),
         None if extractor is None else _copy_test(drawn, train, held_out, extractor, shape, counted(n)),
         _gap(model, train, held_out, random_state) if hasattr(model, "score_samples") else None,
-    )
-
-
-def memorisation_page(
-    model: GenerativeModel,
-    samples: NDArray[Any],
-    train_images: NDArray[Any],
-    test: CopyTest,
-    *,
-    title: str,
-    note: str,
-) -> Image:
-    """Ten samples as they came and the ten that are nearest to a training image, each above that training image.
-
-    Args:
-        model: what drew the samples; its format says how images are shown.
-        samples, train_images: as `memorisation` got them. test: one of its results.
-        title, note: above and below.
-    """
-    order = np.argsort(test.sample_distances, kind="stable")
-    n = min(SHOWN, len(samples))
-    chosen = np.concatenate([np.arange(n), order[:n]])
-    distances = [f"{test.sample_distances[i]:.3g}" for i in chosen]
-    near = np.asarray(train_images[test.nearest[chosen]])
-    blocks = [samples[:n], near[:n], samples[order[:n]], near[n:]]
-    levels = [model.image_format_.nearest_levels_NCHW(np.asarray(block)) for block in blocks]
-    return sheet(
-        to_display(np.concatenate(levels), model.spec_.levels),
-        n_columns=n,
-        row_labels=["drawn", "nearest real", "nearest of all", "its nearest real"],
-        captions=[*[""] * n, *distances[:n], *[""] * n, *distances[n:]],
-        title=title,
-        note=f"Under each pair its distance, on {test.features}. {note}",
     )
 
 

@@ -184,6 +184,7 @@ class PixelRNN(AutoregressiveModel):
         (1797,)
     """
 
+    in_report = False
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **AutoregressiveModel._parameter_constraints,
         "cell": [StrOptions({"row_lstm", "diagonal_bilstm"})],

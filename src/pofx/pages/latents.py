@@ -1,4 +1,4 @@
-"""Pages and frames of moved latents, for the commands and the demo."""
+"""Pages and frames of moved latents."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pofx.cli.show import displayed
 from pofx.files.pictures import sheet
+from pofx.pages.display import displayed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -34,8 +34,8 @@ def edit_page(
     edited: Sequence[NDArray[Any]],
     labels: Sequence[str],
     *,
-    title: str,
-    note: str,
+    title: str | None,
+    note: str | None,
 ) -> Image:
     """Rows: the images, what the model makes of them, and each step of the edit."""
     rows = [displayed(model, part) for part in (images, rebuilt, *edited)]
@@ -49,7 +49,7 @@ def edit_page(
 
 
 def edit_frames(
-    model: GenerativeModel, images: NDArray[Any], steps: Sequence[NDArray[Any]], *, title: str, note: str
+    model: GenerativeModel, images: NDArray[Any], steps: Sequence[NDArray[Any]], *, title: str | None, note: str | None
 ) -> list[Image]:
     """The images above, and below them one step of the edit after the other."""
     above = displayed(model, images)
@@ -71,8 +71,8 @@ def interpolation_page(
     b: NDArray[Any],
     paths: NDArray[Any],
     *,
-    title: str,
-    note: str,
+    title: str | None,
+    note: str | None,
     captions: tuple[str, str] | None = None,
 ) -> Image:
     """A row for each pair: the image of a, the way, the image of b.
@@ -99,8 +99,8 @@ def interpolation_frames(
     b: NDArray[Any],
     path: NDArray[Any],
     *,
-    title: str,
-    note: str,
+    title: str | None,
+    note: str | None,
     captions: tuple[str, str],
 ) -> list[Image]:
     """Between the two images one point of the way after the other; ``path`` is (steps, *image)."""
@@ -117,7 +117,7 @@ def interpolation_frames(
 
 
 def traversal_page(
-    model: GenerativeModel, pictures: NDArray[Any], row_labels: Sequence[str], *, title: str, note: str
+    model: GenerativeModel, pictures: NDArray[Any], row_labels: Sequence[str], *, title: str | None, note: str | None
 ) -> Image:
     """A row for each dimension, a column for each value; ``pictures`` is (dims, values, *image)."""
     return sheet(
@@ -130,7 +130,7 @@ def traversal_page(
 
 
 def traversal_frames(
-    model: GenerativeModel, pictures: NDArray[Any], captions: Sequence[str], *, title: str, note: str
+    model: GenerativeModel, pictures: NDArray[Any], captions: Sequence[str], *, title: str | None, note: str | None
 ) -> list[Image]:
     """One image a dimension, all of them at one value after the other."""
     return [
@@ -139,7 +139,7 @@ def traversal_frames(
     ]
 
 
-def grid_page(model: GenerativeModel, grid: NDArray[Any], *, title: str, note: str) -> Image:
+def grid_page(model: GenerativeModel, grid: NDArray[Any], *, title: str | None, note: str | None) -> Image:
     """The images of a grid, with no more than a thin line between them; ``grid`` is (rows, columns, *image)."""
     rows, columns = grid.shape[:2]
     cells = displayed(model, grid.reshape(rows * columns, *grid.shape[2:]))

@@ -1,0 +1,1 @@
+"""One page about a collection of images and the models that were fitted to it."""

@@ -1,0 +1,68 @@
+"""Minutes, and who gets how many of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+#: Of all minutes so many, and at most so many seconds, are kept for measuring what the fits have learned.
+MEASURED_SHARE, MOST_MEASURED = 0.4, 240.0
+#: A fit gets no fewer seconds; where the minutes are too few for all of them, the page takes longer.
+LEAST_FIT = 2.0
+
+
+class Clock:
+    """Divides a budget: first among fits, then what is left among the sections of the page.
+
+    Whoever takes less than its share leaves the rest to those that come after it.
+
+    Args:
+        minutes: for everything; None where nothing is fitted and nobody waits: every section then measures all it can.
+        now: tells the time in seconds.
+    """
+
+    def __init__(self, minutes: float | None, now: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = None if minutes is None else 60 * minutes
+        self._now, self._start = now, now()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the beginning."""
+        return self._now() - self._start
+
+    @property
+    def left(self) -> float:
+        """Seconds of the budget that are left; infinitely many without one."""
+        return float("inf") if self.seconds is None else max(0.0, self.seconds - self.elapsed)
+
+    def for_fit(self, weight: float, weights_after: float) -> float:
+        """Seconds of a fit of this weight, if others of so much weight come after it."""
+        if self.seconds is None:
+            return float("inf")
+        kept = min(MEASURED_SHARE * self.seconds, MOST_MEASURED)
+        return max(LEAST_FIT, (self.left - kept) * weight / (weight + weights_after))
+
+    def for_section(self, weight: float, weights_after: float) -> float:
+        """Seconds of a section of this weight, if others of so much weight come after it."""
+        return self.left * weight / (weight + weights_after)
+
+
+def affordable(work: Callable[[int], object], seconds: float, *, least: int, most: int) -> int:
+    """How many images some work can be done on in so many seconds, at least and at most so many.
+
+    It is tried on the least number, of which the first time is not counted (much is made ready then), and taken to grow
+    in proportion.
+    """
+    if most <= least or seconds == float("inf"):
+        return max(1, min(least, most)) if most <= least else most
+    work(least)
+    start = time.perf_counter()
+    work(least)
+    each = (time.perf_counter() - start) / least
+    return int(min(most, max(least, seconds / max(each, 1e-9))))
+
+
+def remaining(weights: Mapping[str, float], key: str) -> float:
+    """The weights of all that come after ``key``."""
+    keys = list(weights)
+    return sum(weights[after] for after in keys[keys.index(key) + 1 :])

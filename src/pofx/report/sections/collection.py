@@ -1,0 +1,94 @@
+"""What the collection is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pofx.evaluation.duplicates import COMPARED, duplicates
+from pofx.files.pictures import sheet
+from pofx.report.section import Picture, Section, Table, Text
+from pofx.report.study import COLUMNS, Study
+
+#: Rows of the picture, classes and files that are named, and pairs of near-duplicates that are shown.
+ROWS, NAMED, PAIRS = 3, 30, 10
+
+
+def collection(study: Study, seconds: float) -> Section:
+    """Size, levels, classes, files left out, and images that are there twice."""
+    found = study.collection
+    section = Section(
+        "collection",
+        "The collection",
+        f"These are the images that {study.source} holds, and what was left out.",
+        "Whether they are the images that you meant, only you can see.",
+    )
+    spec = study.format.spec
+    colour = {1: "gray", 3: "colour"}.get(spec.channels, f"{spec.channels} channels")
+    facts = [
+        ("images", f"{len(found):,}"),
+        ("size", f"{spec.height} x {spec.width} pixels, {colour}, {spec.levels} levels"),
+        ("models learn from", f"{len(study.training):,}"),
+        ("held out, to measure with", f"{len(study.held_out):,}"),
+        ("files left out", f"{len(found.skipped):,}"),
+    ]
+    section.add(Table("collection", [["", ""], *([name, value] for name, value in facts)]))
+    section.add(*_classes(study), *_left_out(study))
+    some = study.training.some(ROWS * COLUMNS, study.seed)
+    picture = sheet(study.displayed(some.images), n_columns=COLUMNS)
+    section.add(Picture("collection", picture, "Images of the collection", "Some of the images, at random."))
+    section.add(*_duplicates(study))
+    return section
+
+
+def _classes(study: Study) -> list[Table]:
+    labels = study.collection.named_labels
+    if labels is None:
+        return []
+    classes, counts = np.unique(labels, return_counts=True)
+    rows = [[str(label), f"{count:,}"] for label, count in zip(classes[:NAMED], counts[:NAMED], strict=True)]
+    note = f"{len(classes) - NAMED:,} classes more." if len(classes) > NAMED else ""
+    records = [{"class": str(label), "images": int(n)} for label, n in zip(classes, counts, strict=True)]
+    return [Table("classes", [["class", "images"], *rows], records, note)]
+
+
+def _left_out(study: Study) -> list[Table | Text]:
+    found = study.collection
+    parts: list[Table | Text] = []
+    if found.skipped:
+        rows = [[one.name, one.reason] for one in found.skipped[:NAMED]]
+        records = [{"file": one.name, "reason": one.reason} for one in found.skipped]
+        rest = len(found.skipped) - NAMED
+        note = f"{rest:,} files more; left_out.csv names all." if rest > 0 else ""
+        parts.append(Table("left_out", [["file left out", "reason"], *rows], records, note))
+    parts += [
+        Text(f"Converted: {done.what}; {done.n_images:,} images, such as {done.example}.") for done in found.conversions
+    ]
+    return parts
+
+
+def _duplicates(study: Study) -> list[Picture | Text]:
+    images = study.all_images
+    found = duplicates(images.images, seed=study.seed)
+    told = [
+        f"{found.n_copies:,} images are copies of others, the same to the bit."
+        if found.n_copies
+        else "No image is there twice, the same to the bit."
+    ]
+    among = "" if len(images) <= COMPARED else f" (among {found.n_compared:,} at random)"
+    told.append(
+        f"Nearly the same, nearer than a tenth of what is usual between an image and its nearest{among}: "
+        f"{len(found.near):,} pairs."
+    )
+    if found.n_copies:
+        shown = [" = ".join(images.name(i) for i in group) for group in found.same[:PAIRS]]
+        told.append(f"The same are {'; '.join(shown)}{' and others' if len(found.same) > PAIRS else ''}.")
+    parts: list[Picture | Text] = [Text(" ".join(told))]
+    pairs = found.near[:PAIRS]
+    if len(pairs):
+        page = sheet(
+            study.displayed(images.images[pairs.T.ravel()]),
+            n_columns=len(pairs),
+            captions=[images.name(int(i)) for i in pairs.T.ravel()],
+        )
+        parts.append(Picture("near_duplicates", page, "Pairs of images that are nearly the same", "Nearly the same."))
+    return parts

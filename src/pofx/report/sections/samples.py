@@ -1,0 +1,102 @@
+"""What the models draw, beside real images."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pofx.evaluation.memorisation import memorisation
+from pofx.evaluation.samples import sample_table
+from pofx.files.pictures import sheet
+from pofx.measures.two_sample import LEAST
+from pofx.pages.memorisation import memorisation_page
+from pofx.report.clock import affordable
+from pofx.report.section import Picture, Section, Table, Text
+from pofx.report.study import COLUMNS, Study
+
+#: Images of each set that are compared, at most; of the training, features are learned from so many times as many.
+MOST, LEARNED_FROM = 1000, 4
+
+
+def samples(study: Study, seconds: float) -> Section:
+    """Samples of each model, what tells them from real images, and the training images nearest to them."""
+    section = Section(
+        "samples",
+        "What the models draw",
+        "Images that each model drew, how near they are to real ones by several measures, and whether they are copies.",
+        "No number says how good a sample looks to you; the measures depend on features and on how many images there "
+        "are, and can be compared within one table alone.",
+    )
+    n = _how_many(study, seconds)
+    drawn = {name: model.sample(max(n, 2 * COLUMNS), random_state=study.seed) for name, model in study.models.items()}
+    real = study.held_out.some(2 * COLUMNS, study.seed).images
+    for name, images in drawn.items():
+        page = sheet(
+            study.displayed(np.concatenate([images[: 2 * COLUMNS], real[:COLUMNS]])),
+            n_columns=COLUMNS,
+            row_labels=["drawn", "drawn", "real"] if len(real) >= COLUMNS else None,
+        )
+        section.add(Picture(f"samples_{name}", page, f"Samples of {name} beside real images", f"{name}: as they came."))
+    if n < LEAST:
+        section.add(
+            Text(f"Of so few images nothing is measured: {LEAST} held-out ones are needed, and as many others.")
+        )
+        return section
+    training = study.training.some((LEARNED_FROM + 1) * n, study.seed)
+    held_out = study.held_out.some(n, study.seed)
+    labels = training.labels if study.labelled else None
+    table = sample_table(
+        drawn, training.images, held_out.images, train_labels=labels, n_images=n, random_state=study.seed,
+        device=study.device, shape=study.format.spec.shape_HWC,
+    )  # fmt: skip
+    section.add(Table("samples", table.cells(), [row.to_dict() for row in table.rows], table.note))
+    section.add(*_criterion(study, table))
+    for name, images in drawn.items():
+        found = memorisation(
+            images[:n], training.images, held_out.images, model=study.models[name], random_state=study.seed
+        )
+        page = memorisation_page(study.models[name], images, training.images, found.in_pixels, title=None, note="")
+        section.add(
+            Picture(
+                f"nearest_{name}",
+                page,
+                f"Samples of {name} above the training images nearest to them",
+                f"{name}: samples above the nearest of {len(training):,} training images. {found}",
+            )
+        )
+    return section
+
+
+def _how_many(study: Study, seconds: float) -> int:
+    """Images in each set that can be measured in so many seconds."""
+    most = min(MOST, len(study.held_out), len(study.training) // 2)
+    if most <= LEAST:
+        return most
+    train, held_out = study.training.images, study.held_out.images
+
+    def measure(n: int) -> None:
+        sample_table(
+            study.models, train[: (LEARNED_FROM + 1) * n], held_out[:n], n_images=n, device=study.device,
+            shape=study.format.spec.shape_HWC,
+        )  # fmt: skip
+
+    return affordable(measure, 0.7 * seconds, least=LEAST, most=most)
+
+
+def _criterion(study: Study, table: object) -> list[Text]:
+    """Of models without a p(x), the least that the criterion of the game can be, by the bound on the divergence."""
+    told = []
+    for row in table.rows:  # type: ignore[attr-defined]
+        model = study.models.get(row.name)
+        if model is not None and model.density == "none":
+            bound = max(0.0, row.two_sample.jsd_bound)
+            told.append(
+                Text(
+                    f"{row.name}: the criterion of the game, C(G) = -log 4 + 2 JSD(p, p_G), has its minimum "
+                    f"{-math.log(4):.4f} where what it draws is of the law of the images. A fresh classifier shows "
+                    f"that here it is at least {-math.log(4) + 2 * bound:.4f} (± "
+                    f"{2 * row.two_sample.jsd_standard_error:.4f})."
+                )
+            )
+    return told
