@@ -261,8 +261,8 @@ class GenerativeModel(FittedNetwork, ABC):
         learned = learn_classes(check_labels(y, n))
         if learned.n_unlabelled and not self._trains_unlabelled:
             raise ValueError(
-                f"y has no label (-1) for {learned.n_unlabelled:,} images, and {type(self).__name__} has no p(x) "
-                "through which those could be trained: give a label to each, or leave them out"
+                f"y has no label (-1) for {learned.n_unlabelled:,} images, and {type(self).__name__} cannot learn from "
+                "such images beside others: give a label to each, or leave them out"
             )
         self.classes_, self.class_prior_ = learned.classes, learned.prior
         self.n_unlabelled_ = learned.n_unlabelled

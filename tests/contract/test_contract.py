@@ -292,7 +292,7 @@ def call_without_labels(model, name, X):
 def test_images_without_a_label_train_through_the_marginal_or_are_refused(family, labels, tmp_path):
     X, given = make_data("digits"), np.where(np.arange(120) % 3 == 0, labels, -1)
     model = fast_model(family, conditional=True, max_epochs=12, validation_fraction=0.3)
-    if model.density == "none":
+    if not model._trains_unlabelled:
         with pytest.raises(ValueError, match="no label"):
             model.fit(X, given)
         return

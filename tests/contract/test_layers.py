@@ -15,6 +15,12 @@ import pofx
 X = make_data("digits")
 
 
+@pytest.fixture(autouse=True)
+def has_layers(family):
+    if not hasattr(pofx.family(family), "layer_features"):
+        pytest.skip(f"{family} has no layers")
+
+
 def test_layers_have_names(family, fitted):
     names = fitted.feature_layers_
     assert isinstance(names, tuple) and len(names) > 0 and len(set(names)) == len(names)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from pofx.applications import outlier_split as split
+from pofx.applications.outlier_split import Sizes
 from pofx.data.collection import Collection
 from pofx.report.study import Images
 
@@ -28,18 +30,9 @@ def divided(collection: Collection, share: float, seed: int) -> tuple[Images, Im
         raise ValueError(f"{collection.origin} has {n} images, and a report needs {FEWEST} at least")
     if not 0 < n_held_out < n - 1:
         raise ValueError(f"--holdout {share:g} of {n} images leaves none to learn from or none to measure with")
-    order = np.random.default_rng([seed, 20]).permutation(n)
     labels = collection.named_labels
-    if labels is not None:
-        # Where in its class each comes, as a share: every stretch then has the classes in about their proportion.
-        _, codes = np.unique(labels, return_inverse=True)
-        place = np.empty(n)
-        for code in np.unique(codes):
-            own = order[codes[order] == code]
-            place[own] = (np.arange(len(own)) + 0.5) / len(own)
-        order = order[np.argsort(place[order], kind="stable")]
+    codes = None if labels is None else np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    sizes = Sizes(0.0, share, trains=True, refers=False)
+    parts = split.divided(n, sizes, np.random.default_rng([seed, 20]), codes)
     every = of_collection(collection)
-    # Evenly spread over the order, and so over the classes.
-    is_held_out = np.zeros(n, dtype=bool)
-    is_held_out[order[np.linspace(0, n - 1, n_held_out).round().astype(np.int64)]] = True
-    return every.part(np.flatnonzero(~is_held_out)), every.part(np.flatnonzero(is_held_out))
+    return every.part(parts.training), every.part(parts.calibration)

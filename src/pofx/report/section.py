@@ -72,6 +72,7 @@ class Section:
         key: names it in the address of the page (#key).
         title: heads it.
         shows, hides: two plain sentences: what it shows, and what it does not.
+        finding: what it found, in a sentence, for the head of the page; nothing if there is nothing to be said.
         parts: what it holds, from above.
     """
 
@@ -79,6 +80,7 @@ class Section:
     title: str
     shows: str
     hides: str
+    finding: str = ""
     parts: list[Part] = field(default_factory=list)
 
     def add(self, *parts: Part) -> None:

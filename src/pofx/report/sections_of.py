@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -44,7 +45,12 @@ def sections_of(study: Study, clock: Clock, command: str, of_classes: Any, say: 
         weight, maker = makers.pop(name)
         say(f"Measuring: {name}")
         try:
-            section = maker(study, clock.for_section(weight, sum(weight for weight, _ in makers.values())))
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", UserWarning)
+                section = maker(study, clock.for_section(weight, sum(weight for weight, _ in makers.values())))
+            if section is not None:
+                told = dict.fromkeys(str(one.message) for one in caught)
+                section.add(*(Text(f"{message[0].upper()}{message[1:]}.", warning=True) for message in told))
         except KeyboardInterrupt:
             made.append(_unfinished(name, "It was interrupted, as were those that would have followed."))
             break

@@ -17,6 +17,8 @@ from pofx.report.study import COLUMNS, Images, Study
 #: Ordinary images that a detector learns from, and images that it judges, at most; it needs so many.
 CALIBRATED, JUDGED, LEAST = 2_000, 10_000, 40
 RATE = 0.05
+#: What images are judged by: the first that a model can tell.
+SCORES = (("typicality", "typicality_statistics"), ("log_prob", "score_samples"))
 
 
 def atypical(study: Study, seconds: float) -> Section:
@@ -47,9 +49,10 @@ def atypical(study: Study, seconds: float) -> Section:
     for index, (name, model) in enumerate(study.models.items()):
         share = seconds / (len(study.models) - index)
         started = time.perf_counter()
-        if not hasattr(model, "typicality_statistics"):
+        score = next((kind for kind, method in SCORES if hasattr(model, method)), None)
+        if score is None:
             continue
-        detector = OutlierDetector(model, false_alarm_rate=RATE, random_state=study.seed).fit(own.images)
+        detector = OutlierDetector(model, score, false_alarm_rate=RATE, random_state=study.seed).fit(own.images)
         detector.save(study.folder / f"detector_{name.lower()}.pofx")
         images = _judged(study, detector, others, share - (time.perf_counter() - started))
         found = detector.assess(images.images)
@@ -71,6 +74,8 @@ def atypical(study: Study, seconds: float) -> Section:
         "all images has the p-values."
     )
     section.add(Table("atypical", cells, records, said), *parts)
+    section.finding = "; ".join(f"to {row[0]} {row[2]} of {row[1]}" for row in cells[1:])
+    section.finding = f"Atypical are, at a false-alarm rate of {RATE:.0%}: {section.finding} images that were judged."
     return section
 
 

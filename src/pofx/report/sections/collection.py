@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pofx.evaluation.duplicates import COMPARED, duplicates
+from pofx.evaluation.duplicates import COMPARED, Duplicates, duplicates
 from pofx.files.pictures import sheet
 from pofx.report.section import Picture, Section, Table, Text
 from pofx.report.study import COLUMNS, Study
@@ -36,7 +36,12 @@ def collection(study: Study, seconds: float) -> Section:
     some = study.training.some(ROWS * COLUMNS, study.seed)
     picture = sheet(study.displayed(some.images), n_columns=COLUMNS)
     section.add(Picture("collection", picture, "Images of the collection", "Some of the images, at random."))
-    section.add(*_duplicates(study))
+    found_twice = duplicates(study.all_images.images, seed=study.seed)
+    section.add(*_duplicates(study, found_twice))
+    if found_twice.n_copies or len(found_twice.near):
+        section.finding = (
+            f"{found_twice.n_copies:,} images are copies of others, and {len(found_twice.near):,} pairs nearly so."
+        )
     return section
 
 
@@ -66,9 +71,8 @@ def _left_out(study: Study) -> list[Table | Text]:
     return parts
 
 
-def _duplicates(study: Study) -> list[Picture | Text]:
+def _duplicates(study: Study, found: Duplicates) -> list[Picture | Text]:
     images = study.all_images
-    found = duplicates(images.images, seed=study.seed)
     told = [
         f"{found.n_copies:,} images are copies of others, the same to the bit."
         if found.n_copies

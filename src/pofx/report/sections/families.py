@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -28,10 +30,22 @@ def families(study: Study, seconds: float) -> Section:
     section.add(_costs(study))
     densities = {name: model for name, model in study.models.items() if hasattr(model, "score_samples")}
     if densities:
-        section.add(_likelihoods(study, seconds))
+        table = _likelihoods(study, seconds)
+        section.add(table)
+        section.finding = _finding(table, densities)
     for name in study.models.keys() - densities.keys():
         section.add(Text(f"{name} has no p(x): it only draws. Its samples are measured below."))
     return section
+
+
+def _finding(table: Table, densities: Mapping[str, Any]) -> str:
+    best = max((row for row in table.records if row["name"] in densities), key=lambda row: row["log_p_nats"])
+    floor = max((row for row in table.records if row["name"] not in densities), key=lambda row: row["log_p_nats"])
+    is_better = "better than" if best["log_p_nats"] > floor["log_p_nats"] else "no better than"
+    return (
+        f"{best['name']} says most of images that it never saw: {best['bits_per_dim']:.3f} bits for each sub-pixel "
+        f"({best['kind']}), {is_better} the best simple density, {floor['name']} with {floor['bits_per_dim']:.3f}."
+    )
 
 
 def _costs(study: Study) -> Table:

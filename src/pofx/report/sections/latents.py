@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -40,9 +39,7 @@ def latents(study: Study, seconds: float) -> Section | None:
     for name, model in models.items():
         editor = LatentEditor(model)
         attributes = class_attributes(some.labels) if study.labelled else None
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UserWarning)
-            editor.fit(some.images, attributes)
+        editor.fit(some.images, attributes)
         live = [int(j) for j in editor.live_dims_]
         section.add(
             Text(
@@ -50,7 +47,6 @@ def latents(study: Study, seconds: float) -> Section | None:
                 "images."
             )
         )
-        section.add(*(Text(str(one.message).capitalize() + ".", warning=True) for one in caught))
         if len(live) > 1:
             X = None if getattr(model, "prior", "normal") == "normal" and hasattr(model, "elbo") else some.images
             grid = grid_page(model, latent_grid(model, X, n=SIDE), title=None, note=None)

@@ -61,7 +61,7 @@ def _completed(study: Study, name: str, model: Any, images: NDArray[Any], second
     shown = images[:n]
     drawn = model.complete(np.tile(shown, (COMPLETIONS, *[1] * (shown.ndim - 1))), known, random_state=study.seed)
     page = completion_page(
-        model, shown, known_HWC, list(drawn.reshape(COMPLETIONS, *shown.shape)), title=None,
-        note=completion_note(model, known_HWC, 1),
-    )  # fmt: skip
-    return Picture(f"completed_{name}", page, f"Upper halves and lower halves by {name}", f"{name}: lower halves.")
+        model, shown, known_HWC, list(drawn.reshape(COMPLETIONS, *shown.shape)), title=None, note=None
+    )
+    note = f"{name}: lower halves. Blue: unknown. {completion_note(model, known_HWC, 1)}"
+    return Picture(f"completed_{name}", page, f"Upper halves and lower halves by {name}", note)

@@ -56,16 +56,21 @@ def samples(study: Study, seconds: float) -> Section:
         found = memorisation(
             images[:n], training.images, held_out.images, model=study.models[name], random_state=study.seed
         )
-        page = memorisation_page(study.models[name], images, training.images, found.in_pixels, title=None, note="")
+        page = memorisation_page(study.models[name], images, training.images, found.in_pixels, title=None, note=None)
         section.add(
             Picture(
                 f"nearest_{name}",
                 page,
                 f"Samples of {name} above the training images nearest to them",
-                f"{name}: samples above the nearest of {len(training):,} training images. {found}",
+                f"{name}: samples, and those of them nearest to a training image, above the nearest of "
+                f"{len(training):,} training images; the number is their distance in pixels. " + _sentences(str(found)),
             )
         )
     return section
+
+
+def _sentences(lines: str) -> str:
+    return " ".join(f"{line[0].upper()}{line[1:]}." for line in lines.splitlines())
 
 
 def _how_many(study: Study, seconds: float) -> int:

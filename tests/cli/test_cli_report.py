@@ -1,0 +1,161 @@
+"""``pofx report``: one page from images, or from models that were fitted to them."""
+
+import csv
+import json
+import re
+
+import numpy as np
+import pytest
+
+import fourth_family  # noqa: F401 - registers it
+import pofx
+from pofx.cli import main
+from pofx.report import sections_of as all_sections
+
+SECTIONS = ["collection", "models", "samples", "rebuilt", "latents", "atypical", "features", "classes", "again"]
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    digits = pofx.load_source("digits")
+    path = tmp_path_factory.mktemp("digits") / "digits.npz"
+    np.savez(path, x=digits.images[:400], y=digits.labels[:400])
+    return path
+
+
+@pytest.fixture(scope="module")
+def small():
+    """Fits cut short: what is tested is that all is there."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, words in {
+            "vae": {"width": 16, "depth": 1, "latent_dim": 3},
+            "pixelcnn": {"n_layers": 1, "n_channels": 6},
+            "gan": {"width": 16, "depth": 1, "latent_dim": 3},
+        }.items():
+            family = pofx.family(name)
+            patch.setattr(
+                family, "fit", lambda self, X, y=None, fit=family.fit, words=words: fit(
+                    self.set_params(**words, max_epochs=1, verbose=False), X, y
+                )
+            )  # fmt: skip
+        yield
+
+
+@pytest.fixture(scope="module")
+def report(images, small, tmp_path_factory):
+    """The page of the three families, and the folder beside it."""
+    page = tmp_path_factory.mktemp("report") / "page.html"
+    assert main(["report", str(images), "-o", str(page), "--max-minutes", "0.3", "--no-verbose"]) == 0
+    return page.read_text(), page.with_name("page_files")
+
+
+def table(folder, name):
+    with (folder / f"{name}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_all_sections_are_there_and_none_failed(report):
+    text, _ = report
+    assert re.findall('<section id="([^"]+)">', text) == SECTIONS
+    assert "failed" not in text and "interrupted" not in text
+
+
+def test_beside_it_lie_models_tables_pictures_and_images(report):
+    _, folder = report
+    for name in ("VAE", "PixelCNN", "GAN"):
+        assert type(pofx.load(folder / f"{name.lower()}.pofx")).__name__ == name
+    divided = np.load(folder / "images.npz")
+    assert len(divided["x_train"]) == 320 and len(divided["x_test"]) == 80
+    assert (folder / "samples_gan.png").exists() and (folder / "atypical_vae.png").exists()
+
+
+def test_its_figures_are_those_of_the_models(report):
+    _, folder = report
+    divided = np.load(folder / "images.npz")
+    rows = {row["name"]: row for row in table(folder, "likelihoods")}
+    assert {"VAE", "PixelCNN", "independent pixels", "uniform"} <= set(rows) and "GAN" not in rows
+    model = pofx.load(folder / "pixelcnn.pofx")
+    if int(rows["PixelCNN"]["images"]) == 80:
+        assert float(rows["PixelCNN"]["log_p_nats"]) == pytest.approx(model.score(divided["x_test"]), rel=1e-6)
+    assert {row["model"]: row["p_x"] for row in table(folder, "models")} == {
+        "VAE": "lower bound", "PixelCNN": "exact", "GAN": "none", "HistogramModel": "exact",  # found by itself
+    }  # fmt: skip
+    judged = [row for row in table(folder, "atypical") if row["model"] == "VAE"]
+    detector = pofx.load(folder / "detector_vae.pofx")
+    held_out = [row for row in judged if row["held_out"] == "True"]
+    p = detector.p_values(divided["x_test"])
+    assert {float(row["p_value"]) for row in held_out} <= set(p.tolist())
+
+
+def test_fitted_models_make_the_page_again(report, images, tmp_path):
+    _, folder = report
+    words = [word for name in ("vae", "pixelcnn") for word in ("--models", str(folder / f"{name}.pofx"))]
+    page = tmp_path / "again.html"
+    assert main(["report", str(folder / "images.npz"), *words, "-o", str(page), "--max-minutes", "0.2"]) == 0
+    again = page.with_name("again_files")
+    first, second = ({row["name"]: row for row in table(some, "likelihoods")} for some in (folder, again))
+    if first["VAE"]["images"] == second["VAE"]["images"]:
+        assert first["VAE"]["log_p_nats"] == second["VAE"]["log_p_nats"]
+    assert "GAN" not in page.read_text()
+
+
+def test_a_family_from_outside_takes_part(images, tmp_path):
+    page = tmp_path / "fourth.html"
+    words = ["--models", "histograms", "--max-minutes", "0.1", "--no-verbose"]
+    assert main(["report", str(images), *words, "-o", str(page)]) == 0
+    rows = {row["name"] for row in table(tmp_path / "fourth_files", "likelihoods")}
+    assert "HistogramModel" in rows
+    assert "histograms" in pofx.load(tmp_path / "fourth_files" / "histogrammodel.pofx").save(
+        tmp_path / "x"
+    ).read_bytes()[:4000].decode(errors="replace")
+
+
+def test_a_family_that_fails_is_told_in_place(images, small, tmp_path, monkeypatch):
+    def fail(self, X, y=None):
+        raise RuntimeError("the network went up in smoke")
+
+    monkeypatch.setattr(pofx.family("gan"), "fit", fail)
+    page = tmp_path / "page.html"
+    words = ["--models", "gan", "--models", "histograms", "--max-minutes", "0.1", "--no-verbose"]
+    assert main(["report", str(images), *words, "-o", str(page)]) == 0
+    text = page.read_text()
+    assert "GAN: no model. RuntimeError: the network went up in smoke" in text and "HistogramModel" in text
+
+
+def test_ctrl_c_during_a_fit_gives_a_page_of_what_there_is(images, small, tmp_path, monkeypatch):
+    def interrupted(self, X, y=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pofx.family("gan"), "fit", interrupted)
+    page = tmp_path / "page.html"
+    words = ["--models", "histograms", "--models", "gan", "--models", "vae", "--max-minutes", "0.1", "--no-verbose"]
+    assert main(["report", str(images), *words, "-o", str(page)]) == 0
+    text = page.read_text()
+    assert "interrupted" in text and "HistogramModel" in text
+    assert not (tmp_path / "page_files" / "vae.pofx").exists()
+
+
+def test_a_section_that_fails_says_so_and_the_others_stand(images, tmp_path, monkeypatch):
+    def fail(study, seconds):
+        raise ValueError("no such thing")
+
+    monkeypatch.setattr(all_sections, "samples", fail)
+    page = tmp_path / "page.html"
+    words = ["--models", "histograms", "--max-minutes", "0.1", "--no-verbose"]
+    assert main(["report", str(images), *words, "-o", str(page)]) == 0
+    text = page.read_text()
+    assert "It failed. ValueError: no such thing" in text and 'id="atypical"' in text
+
+
+def test_what_cannot_be_is_refused(images, tmp_path, capsys):
+    page = str(tmp_path / "page.html")
+    for words, said in (
+        (["--models", "no_family"], "no model family"),
+        (["--holdout", "1.5"], "--holdout"),
+        (["--models", str(tmp_path / "none.pofx")], "none.pofx"),
+    ):
+        assert main(["report", str(images), "-o", page, "--no-verbose", "--max-minutes", "0.1", *words]) != 0
+        assert said in capsys.readouterr().err
+    assert main(["report", str(images), "-o", str(tmp_path / "page.txt")]) != 0
+    assert "should end in .html" in capsys.readouterr().err
+    assert json.dumps(sorted(path.name for path in tmp_path.iterdir())) == "[]"
