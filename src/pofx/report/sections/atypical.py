@@ -9,7 +9,7 @@ import numpy as np
 from pofx.applications.outlier_answers import Assessment
 from pofx.applications.outliers import OutlierDetector
 from pofx.files.pictures import sheet
-from pofx.pages.gallery import NOTE, Gallery
+from pofx.pages.gallery import Gallery
 from pofx.report.clock import affordable
 from pofx.report.section import Picture, Section, Table, Text
 from pofx.report.study import COLUMNS, Images, Study
@@ -103,4 +103,4 @@ def _picture(study: Study, name: str, detector: OutlierDetector, images: Images,
             n_columns=COLUMNS,
             captions=[f"{names[i]} p {found.p_values[i]:.3g}" for i in order],
         )
-    return Picture(f"atypical_{name}", page, alt, f"{name}: the least typical images. {NOTE}")
+    return Picture(f"atypical_{name}", page, alt, f"{name}: the least typical images.")
