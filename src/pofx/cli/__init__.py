@@ -30,6 +30,7 @@ COMMANDS = {
     "outliers": ("pofx.cli.outliers:outliers", "Tell which images do not belong to a collection of ordinary ones."),
     "classify": ("pofx.cli.classify:classify", "Tell which class each image is of, and which images are of none."),
     "features": ("pofx.cli.features:features", "Write down what a model sees in each image, as numbers."),
+    "compare": ("pofx.cli.compare:compare", "Tell whether two collections differ, and which images show it."),
     "report": ("pofx.cli.report:report", "Write one page about a collection of images, from all families."),
     "bounds": ("pofx.cli.bounds:bounds", "Tell tighter lower bounds on log p(x) of the images of a source."),
     "certify": ("pofx.cli.certify:certify", "Tell how tight such bounds are, on images made by the model."),

@@ -107,7 +107,7 @@ def classifier_two_sample_test(
         fresh.fit(trained_on.reshape(len(trained_on), -1), is_real)
         with np.errstate(divide="ignore"):  # log 0 = -inf is dealt with below
             log_p = np.log(np.asarray(fresh.predict_proba(tested_on.reshape(len(tested_on), -1)), dtype=np.float64))
-    log_p = _tempered(log_p, n_train)
+    log_p = tempered(log_p, n_train)
     m = n - n_train
     log_d, log_not_d = log_p[:m, 1], log_p[m:, 0]
     bound = math.log(2) + 0.5 * (log_d.mean() + log_not_d.mean())
@@ -124,7 +124,7 @@ def classifier_two_sample_test(
     )
 
 
-def _tempered(log_p: NDArray[np.float64], n_train: int) -> NDArray[np.float64]:
+def tempered(log_p: NDArray[np.float64], n_train: int) -> NDArray[np.float64]:
     """Probabilities with a share 1 / (n + 1) of a fair guess in them.
 
     No classifier can be surer than that after n entries of either set. It costs the bound at most log(1 - 1 / 2(n + 1))
