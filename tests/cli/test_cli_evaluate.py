@@ -18,7 +18,7 @@ from pofx.measures.extractors import Extractor
 def test_a_model_beside_the_images_that_its_fit_held_out(model_path, tmp_path, capsys, monkeypatch):
     notes = []
     monkeypatch.setattr(
-        "pofx.evaluation.memorisation.sheet",
+        "pofx.pages.memorisation.sheet",
         lambda *images, **texts: notes.append(texts["note"]) or sheet(*images, **texts),
     )
     picture, table = tmp_path / "samples.png", tmp_path / "samples.csv"
