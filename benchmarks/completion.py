@@ -78,7 +78,7 @@ def main() -> None:
     top = arguments.levels - 1
     X, y = rounded(data["x_test"][chosen], arguments.levels), data["y_test"][chosen]
     x_train = rounded(data["x_train"], arguments.levels)
-    arm = made_arm(arguments, x_train)
+    arm = made_arm(arguments, x_train, data["y_train"])
     judge = judge_of(x_train / top, data["y_train"])
     for unknown in UNKNOWN if arguments.unknown == "all" else [arguments.unknown]:
         known = ~part(unknown)
@@ -143,20 +143,20 @@ def mean_and_error(log_p: NDArray[np.float64]) -> dict[str, Any]:
     }
 
 
-def made_arm(arguments: argparse.Namespace, x_train: Images) -> Any:
+def made_arm(arguments: argparse.Namespace, x_train: Images, y_train: NDArray[Any]) -> Any:
     if arguments.arm == "truth":
         return Truth()
     if arguments.arm == "mean":
         return Mean(x_train[:TRAINED], arguments.levels)
     if arguments.arm == "neighbour":
         return Neighbour(x_train[:TRAINED], x_train[TRAINED : TRAINED + VALIDATED], arguments.levels)
-    return Model(arguments, x_train[:TRAINED])
+    return Model(arguments, x_train[:TRAINED], y_train[:TRAINED])
 
 
 class Model:
     """A model of pofx."""
 
-    def __init__(self, arguments: argparse.Namespace, training: Images) -> None:
+    def __init__(self, arguments: argparse.Namespace, training: Images, labels: NDArray[Any]) -> None:
         self.seed, self.n_samples = arguments.seed, arguments.n_samples
         self.options = dict(common.change(text) for text in arguments.options)
         if arguments.model is not None:
@@ -169,7 +169,7 @@ class Model:
             self.model = pofx.family(arguments.arm)(
                 levels=arguments.levels, max_epochs=100_000, max_minutes=arguments.minutes, early_stopping=None,
                 random_state=arguments.seed, verbose=True, **words,
-            ).fit(training)  # fmt: skip
+            ).fit(training, labels)  # fmt: skip
         if arguments.save is not None:
             self.model.save(arguments.save)
 
