@@ -7,10 +7,10 @@ STAMP := $(VENV)/.installed
 # Processes share the cores: one thread each keeps them from fighting over them.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest
 
-.PHONY: demo test test-slow bench lint clean
+.PHONY: demo test test-slow bench docs lint clean
 
 demo: $(STAMP)
-	$(BIN)/pofx demo -o out/demo
+	$(BIN)/pofx report digits -o out/demo/report.html --max-minutes 2.5
 
 test: lint
 	$(PYTEST) -n auto -m "not slow"
@@ -57,8 +57,16 @@ bench: $(STAMP)
 	for data in mnist fashion_mnist cifar10_subset; do for seed in 0 1 2; do \
 		for arm in raw pca autoencoder random vae gan pixelcnn; do \
 		$(BIN)/python benchmarks/features.py --data $$data --arm $$arm --seed $$seed || exit 1; done; done; done
-	for arm in mean neighbour; do $(BIN)/python benchmarks/completion.py --arm $$arm || exit 1; done
-	for arm in vae pixelcnn gan; do $(BIN)/python benchmarks/completion.py --arm $$arm --minutes 30 || exit 1; done
+	for levels in 2 256; do for arm in mean neighbour truth vae pixelcnn gan; do \
+		$(BIN)/python benchmarks/completion.py --arm $$arm --levels $$levels --minutes 30 || exit 1; done; done
+	$(BIN)/python benchmarks/completion.py --arm pixelcnn --levels 2 --set conditional=True --minutes 60
+	for labels in "" "--labels 600"; do for arm in logistic vae; do \
+		$(BIN)/python benchmarks/classification.py --arm $$arm $$labels || exit 1; done; done
+
+# The same that a test builds: any warning is an error.
+docs: $(STAMP)
+	$(BIN)/python docs/write_benchmarks.py
+	$(BIN)/python -m sphinx -q -W docs out/site
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

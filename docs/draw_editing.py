@@ -1,14 +1,12 @@
 """Draws the pictures of editing.md.
 
-    python docs/draw_editing.py              the drawings, in a second
-    python docs/draw_editing.py --pictures   also the pictures of digits: fits the model of `pofx demo`, in a minute
+    python docs/draw_editing.py
 
 Nothing is drawn by hand: directions and ways come from the code that the page is about.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -158,32 +156,12 @@ def ways() -> Drawing:
 
 
 DRAWINGS = {"directions": directions, "ways": ways}
-#: Pictures of digits, which `pofx demo` draws too: those of another machine may differ.
-PHOTOGRAPHED = ("interpolations", "latents", "edited")
-
-
-def save_pictures() -> None:
-    """The pages on latents of `pofx demo`, of the same model."""
-    from sklearn.model_selection import train_test_split
-
-    from pofx.cli.demo_latents import latent_pages
-    from pofx.files.pictures import save_png
-
-    digits = pofx.load_source("digits")
-    train, test, train_labels, test_labels = train_test_split(
-        digits.images, digits.labels, test_size=0.2, random_state=0, stratify=digits.labels
-    )
-    model = pofx.VAE(random_state=0, verbose=True).fit(train)
-    for name, page in latent_pages(model, train, train_labels, test, test_labels).items():
-        save_png(page, PICTURES / f"digits_{name}.png")
 
 
 def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     for name, draw in DRAWINGS.items():
         draw().save(PICTURES / f"{name}.svg")
-    if "--pictures" in sys.argv[1:]:
-        save_pictures()
 
 
 if __name__ == "__main__":

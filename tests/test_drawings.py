@@ -12,6 +12,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 sys.path.insert(0, str(DOCS))
 
 import draw_autoregressive as drawn  # noqa: E402
+import draw_digits  # noqa: E402
 import draw_editing  # noqa: E402
 import measured_autoregressive as measured  # noqa: E402
 from svg import Drawing  # noqa: E402
@@ -31,10 +32,10 @@ def test_a_picture_of_latents_is_what_the_code_draws_today(name):
     )
 
 
-def test_the_page_on_editing_shows_the_pictures_of_the_demo():
-    page = (DOCS / "editing.md").read_text()
-    for name in draw_editing.PHOTOGRAPHED:
-        assert f"pictures/digits_{name}.png" in page
+def test_the_pages_show_the_pictures_of_digits():
+    pages = "".join((DOCS / name).read_text() for name in ("editing.md", "outliers.md"))
+    for name in draw_digits.NAMES:
+        assert f"pictures/digits_{name}.png" in pages
 
 
 def test_the_reach_in_the_page_is_that_of_the_default_network():

@@ -18,13 +18,12 @@ HELP = """The probability of an image under a collection of images, and what fol
 A SOURCE of images is `digits` (a set that comes along), a folder of image files, a `.npy`, `.npz` or `.packed` file, or
 `openml:NAME`.
 
-Begin with `pofx demo`. Any command with `--help` tells its options and shows an example; `--traceback` shows where an
-error came from.
+Begin with `pofx report digits`. Any command with `--help` tells its options and shows an example; `--traceback` shows
+where an error came from.
 """
 
 #: Name -> (function to import, help). The order is that of the help page.
 COMMANDS = {
-    "demo": ("pofx.cli.demo:demo", "Fit three models to handwritten digits and write pictures of what they learned."),
     "fit": ("pofx.cli.fit:fit", "Fit a model to a source of images and save it."),
     "score": ("pofx.cli.score:score", "Tell log p(x) of each image of a source."),
     "outliers": ("pofx.cli.outliers:outliers", "Tell which images do not belong to a collection of ordinary ones."),
