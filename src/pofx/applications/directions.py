@@ -9,11 +9,12 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from pofx.applications.attributes import Attribute, Kind
+from pofx.logistic import OneThreadLogisticRegression
 
 Method = Literal["mean_difference", "logistic"]
 Vector = NDArray[np.float64]
@@ -44,7 +45,7 @@ def logistic(Z: NDArray[np.float64], a: Vector, kind: Kind) -> Vector:
     scale = float(Z.std(axis=0).max()) or 1.0
     rows = (Z - Z.mean(axis=0)) / scale
     if kind == "binary":
-        w = LogisticRegression(class_weight="balanced", max_iter=2000).fit(rows, a).coef_[0]
+        w = OneThreadLogisticRegression(class_weight="balanced", max_iter=2000).fit(rows, a).coef_[0]
     else:
         w = Ridge(alpha=1.0).fit(rows, a).coef_
     return np.asarray(w, dtype=np.float64)

@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from pofx.logistic import OneThreadLogisticRegression
 
 Features = NDArray[np.floating]
 Labels = NDArray[np.generic]
@@ -58,7 +59,7 @@ class LinearReader(Reader):
     """Logistic regression with C = ``value``."""
 
     def new(self) -> Pipeline:
-        return self.before(LogisticRegression(C=self.value, max_iter=MAX_ITERATIONS))
+        return self.before(OneThreadLogisticRegression(C=self.value, max_iter=MAX_ITERATIONS))
 
 
 class NeighbourReader(Reader):

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_expit
-from sklearn.linear_model import LogisticRegression
+
+from pofx.logistic import OneThreadLogisticRegression
 
 Floats = NDArray[np.float64]
 #: The ratio at which acceptance is certain: this quantile of the ratios of generated images. Those above it are too
@@ -126,7 +127,7 @@ def _logistic(real_N: Floats, generated_N: Floats) -> tuple[float, float]:
     spread = float(d.std()) or 1.0
     labels = np.concatenate([np.ones(len(real_N)), np.zeros(len(generated_N))])
     weights = np.concatenate([np.full(len(real_N), 1 / len(real_N)), np.full(len(generated_N), 1 / len(generated_N))])
-    model = LogisticRegression(C=100.0).fit(
+    model = OneThreadLogisticRegression(C=100.0).fit(
         ((d - d.mean()) / spread)[:, None], labels, sample_weight=weights * len(d) / 2
     )
     slope = float(model.coef_[0, 0]) / spread

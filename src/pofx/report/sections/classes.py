@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from pofx.applications.classifier import GenerativeClassifier
 from pofx.files.pictures import sheet
+from pofx.logistic import OneThreadLogisticRegression
 from pofx.measures.reliability import reliability
 from pofx.pages.reliability import reliability_note, reliability_page
 from pofx.report.clock import affordable
@@ -65,7 +65,7 @@ def classes(study: Study, seconds: float, model: Any) -> Section:
     trained_on = np.sort(np.random.default_rng([study.seed, 25]).permutation(len(trained))[:DISCRIMINATIVE])
     training = study.training.part(trained_on)
     flat = [study.scaled(images) for images in (training.images, new.images, inverted)]
-    discriminative = LogisticRegression(max_iter=500, C=0.1).fit(flat[0], trained[trained_on])
+    discriminative = OneThreadLogisticRegression(max_iter=500, C=0.1).fit(flat[0], trained[trained_on])
     confident = discriminative.predict_proba(flat[1])
     codes = np.searchsorted(discriminative.classes_, truths)
     threshold = float(np.quantile(confident.max(axis=1), classifier.false_alarm_rate))

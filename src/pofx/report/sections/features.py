@@ -10,11 +10,14 @@ from typing import Any
 from pofx.evaluation.feature_floors import FLOORS
 from pofx.evaluation.features import TRANSFORM, FeatureRow, FeatureTable, feature_table
 from pofx.pages.feature_map import MAP_NOTE, map_page
+from pofx.report.clock import affordable
 from pofx.report.section import Picture, Section, Table
 from pofx.report.study import Study
 
 #: Images of the map, and images that probes learn from and are tested on, at most.
 MAPPED, LABELLED, TESTED = 600, 2_000, 1_000
+#: Probes learn from so many images at least, whatever the time; and features are about so many times as many as pixels.
+LEAST_LABELLED, WIDTH = 200, 2.0
 #: Held-out images of every class, about, that a probe needs.
 FEWEST = 5
 
@@ -41,12 +44,13 @@ def features(study: Study, seconds: float) -> Section | None:
         section.add(Picture(f"map_{name}", page, f"A map of images by the features of {name}", f"{name}. {MAP_NOTE}"))
     labels = study.held_out.labels if study.labelled else None
     if labels is not None and len(labels) >= FEWEST * len(set(labels.tolist())):
-        section.add(_probes(study, models))
+        section.add(_probes(study, models, seconds - (time.perf_counter() - started)))
     return section
 
 
-def _probes(study: Study, models: Mapping[str, Any]) -> Table:
-    training, tested = study.training.some(LABELLED, study.seed), study.held_out.some(TESTED, study.seed)
+def _probes(study: Study, models: Mapping[str, Any], seconds: float) -> Table:
+    n_labelled = _affordable_labels(study, models, seconds)
+    training, tested = study.training.some(n_labelled, study.seed), study.held_out.some(TESTED, study.seed)
     assert training.labels is not None and tested.labels is not None
     rows: dict[str, FeatureRow] = {}
     table: FeatureTable | None = None
@@ -54,7 +58,7 @@ def _probes(study: Study, models: Mapping[str, Any]) -> Table:
         # The floors are of no model: once is enough.
         table = feature_table(
             model, training.images, training.labels, tested.images, tested.labels, layers=[TRANSFORM, *_middle(model)],
-            floors=FLOORS if table is None else (), seeds=[study.seed],
+            floors=FLOORS if table is None else (), n_few=n_labelled, seeds=[study.seed],
         )  # fmt: skip
         of_class = type(model).__name__
         rows |= {row.name.replace(of_class, name, 1): row for row in table.rows}
@@ -69,6 +73,27 @@ def _probes(study: Study, models: Mapping[str, Any]) -> Table:
         for row in whole.rows
     ]  # fmt: skip
     return Table("features", whole.cells(), records, whole.note)
+
+
+def _affordable_labels(study: Study, models: Mapping[str, Any], seconds: float) -> int:
+    """How many labelled images the probes may learn from; an iteration of theirs takes time in proportion."""
+    n_rows = len(FLOORS) + sum(1 + len(_middle(model)) for model in models.values())
+    tested = study.held_out.some(TESTED, study.seed)
+    assert tested.labels is not None
+
+    def probe_pixels(n: int) -> None:
+        training = study.training.some(n, study.seed)
+        assert training.labels is not None and tested.labels is not None
+        feature_table(
+            None, training.images, training.labels, tested.images, tested.labels, layers=(), floors=("raw",), n_few=n,
+            seeds=[study.seed],
+        )  # fmt: skip
+
+    # The layers of networks have more features than an image has pixels, often.
+    each = seconds / (n_rows * WIDTH)
+    return affordable(
+        probe_pixels, each, least=min(LEAST_LABELLED, len(study.training)), most=min(LABELLED, len(study.training))
+    )
 
 
 def _middle(model: Any) -> list[str]:
