@@ -19,6 +19,7 @@ from pofx.applications.classification import fitted_temperature
 from pofx.applications.classifier_answers import REJECTED, ClassifierAnswers
 from pofx.applications.classifier_file import restored, to_attachment
 from pofx.applications.image_parts import taken
+from pofx.applications.imputation import halved, imputed_labels, without_labels
 from pofx.applications.outlier_scores import SCORES, Function
 from pofx.applications.outlier_split import set_aside
 from pofx.applications.outliers import DEFAULT_FAMILY, OutlierDetector, is_fitted, refuse_known_images
@@ -49,6 +50,10 @@ class GenerativeClassifier(ClassifierAnswers):
             calibration images of the detector, and those that have a label calibrate the probabilities.
         calibrated: whether the probabilities get the temperature that fits the held-out images best
             (`fitted_temperature`); otherwise they are those of Bayes' rule.
+        unlabelled: how training images without a label (-1) are learned from. "imputed": a clone of the model is fitted
+            to all training images without labels; a logistic regression of the labelled ones on its features gives each
+            image its likeliest class, and p(x|y) is fitted to these. Both fits share ``max_minutes``. "marginal":
+            through p(x) = sum_y p(x|y) p(y), as `fit` of the model does it; it takes many labels.
         random_state: seed of the division.
 
     Attributes set by `fit`:
@@ -77,6 +82,7 @@ class GenerativeClassifier(ClassifierAnswers):
         "rejection": [StrOptions(set(SCORES)), callable],
         "holdout_fraction": [Interval(Real, 0, 1, closed="neither")],
         "calibrated": ["boolean"],
+        "unlabelled": [StrOptions({"imputed", "marginal"})],
         "random_state": ["random_state"],
     }
 
@@ -89,6 +95,7 @@ class GenerativeClassifier(ClassifierAnswers):
         rejection: str | Function = "typicality",
         holdout_fraction: float = 0.2,
         calibrated: bool = False,
+        unlabelled: str = "imputed",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.model = model
@@ -97,6 +104,7 @@ class GenerativeClassifier(ClassifierAnswers):
         self.rejection = rejection
         self.holdout_fraction = holdout_fraction
         self.calibrated = calibrated
+        self.unlabelled = unlabelled
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
@@ -104,8 +112,8 @@ class GenerativeClassifier(ClassifierAnswers):
 
         Args:
             X: images, (n, H, W), (n, H, W, C) or (n, d).
-            y: labels (n,). The integer -1 stands for "no label" (as long as there are two other labels): the model then
-                learns from such images through p(x), and they calibrate the rejection.
+            y: labels (n,). The integer -1 stands for "no label" (as long as there are two other labels): see
+                ``unlabelled``; they calibrate the rejection, too.
 
         Raises:
             ValueError, TypeError: scikit-learn's own, for parameters and data that cannot be used; a model without
@@ -157,8 +165,15 @@ class GenerativeClassifier(ClassifierAnswers):
             model.set_params(levels=integer_levels(images))
         held_out = set_aside(learn_classes(labels).codes, self.holdout_fraction, np.random.default_rng(self.seed_))
         training = np.delete(np.arange(len(images)), held_out)
-        self.model_ = model.fit(taken(images, training), labels[training])
+        self.model_ = self._fitted(model, taken(images, training), labels[training])
         return held_out
+
+    def _fitted(self, model: Any, images: NDArray[Any], labels: NDArray[Any]) -> Any:
+        learned = learn_classes(labels)
+        if self.unlabelled == "marginal" or not learned.n_unlabelled:
+            return model.fit(images, labels)
+        without = without_labels(model).fit(images)
+        return halved(model).fit(images, imputed_labels(without, images, learned, self.seed_))
 
     def _known_codes(self, labels: NDArray[Any]) -> NDArray[np.int64]:
         """Class numbers of held-out images, `UNLABELLED` of those without a label."""
