@@ -14,7 +14,8 @@ Fashion-MNIST's. Columns: ``accuracy``; ``rejected_ordinary`` (nominally 5 %) an
 calibration error of calibrated probabilities and of those of Bayes' rule alone; the mean of -log p(y|x).
 
 ``--unlabelled`` says how the images without a label are learned from, see `GenerativeClassifier`; ``minutes`` is the
-time of the fit of p(x|y), and ``total_minutes`` all of `fit`. ``--set NAME=VALUE`` changes a parameter of the model. Appends a row to ``results/classification.csv``.
+time of the fit of p(x|y), and ``total_minutes`` that of all of `fit`. ``--set NAME=VALUE`` changes a parameter of the
+model. Appends a row to ``results/classification.csv``.
 """
 
 from __future__ import annotations
