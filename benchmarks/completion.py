@@ -59,7 +59,9 @@ BANDWIDTHS, SCALES, SHARES = (100.0, 200.0, 400.0, 800.0, 1600.0), (0.2, 3.0, 30
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--arm", choices=["vae", "pixelcnn", "gan", "neighbour", "mean", "truth"], required=True)
+    parser.add_argument(
+        "--arm", choices=["vae", "pixelcnn", "pixelrnn", "gan", "neighbour", "mean", "truth"], required=True
+    )
     parser.add_argument("--unknown", choices=[*UNKNOWN, "all"], default="all")
     parser.add_argument("--images", type=int, default=500, help="test images that are completed")
     parser.add_argument("--levels", type=int, default=256)

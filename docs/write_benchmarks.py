@@ -47,6 +47,12 @@ TABLES = {
     "completion": Table(
         "completion", ("levels", "unknown", "arm", "minutes"), ("log_p", "rms", "agreement", "seconds"), "completion.md"
     ),
+    "comparison": Table(
+        "comparison",
+        ("data", "arm", "share", "splits", "images_of_each"),
+        ("found", "floor", "p_median", "jsd_mean"),
+        "report.md",
+    ),
     "editing": Table(
         "editing",
         ("data", "arm", "attribute"),
