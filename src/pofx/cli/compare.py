@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter, validators
 
-from pofx.cli.options import Device, Errors, Levels, Seed, Size, Source, Split, Verbose, writable
+from pofx.cli.options import Device, Errors, GivenSeed, Levels, Size, Source, Split, Verbose, writable
 
 
 def compare(
@@ -27,7 +27,7 @@ def compare(
     size: Size = None,
     levels: Levels = None,
     errors: Errors = "raise",
-    seed: Seed = 0,
+    seed: GivenSeed = 0,
     device: Device = "auto",
     verbose: Verbose = True,
 ) -> None:
@@ -52,7 +52,6 @@ def compare(
     from pofx.report.writing import folder_of, write_parts
 
     output = None if output is None else writable(output, ".html")
-    seed = 0 if seed is None else seed
     estimator: Any = registry.family(model)
     if not hasattr(estimator, "score_samples"):
         raise ValueError(f"{model} has no p(x): name another --model")

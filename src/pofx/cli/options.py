@@ -60,6 +60,7 @@ Seed = Annotated[
     int | None,
     Parameter(validator=A_SEED, help="Seed of everything random; fresh randomness, or the model's, if not given."),
 ]
+GivenSeed = Annotated[int, Parameter(validator=A_SEED, help="Seed of everything random.")]
 Device = Annotated[str, Parameter(help="auto, cpu, cuda, cuda:1 or mps.")]
 Method = Annotated[
     Literal["auto", "naive", "cached", "jacobi"] | None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter, validators
 
-from pofx.cli.options import Device, Errors, Levels, Seed, Size, Source, Split, Verbose, writable
+from pofx.cli.options import Device, Errors, GivenSeed, Levels, Size, Source, Split, Verbose, writable
 
 if TYPE_CHECKING:
     from pofx.report.study import Images
@@ -43,7 +43,7 @@ def report(
     size: Size = None,
     levels: Levels = None,
     errors: Errors = "raise",
-    seed: Seed = 0,
+    seed: GivenSeed = 0,
     device: Device = "auto",
     verbose: Verbose = True,
 ) -> None:
@@ -70,7 +70,6 @@ def report(
 
     clock = Clock(max_minutes)
     output = writable(output, ".html")
-    seed = 0 if seed is None else seed
     options: dict[str, Any] = {"size": size, "errors": errors, "verbose": verbose, "levels": levels}
     loaded = {name: path for name in models or () if (path := Path(name)).suffix == ".pofx"}
     given: Fitted | None = _loaded(list(loaded.values()), device, verbose) if loaded else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from pofx.cli.options import Device, PicturePath, Seed, Verbose, check_count, writable
+from pofx.cli.options import Device, GivenSeed, PicturePath, Verbose, check_count, writable
 
 if TYPE_CHECKING:
     from pofx.theory.course import Course
@@ -30,7 +30,7 @@ def theory(
     steps: Annotated[
         int, Parameter(help="Steps of D against the generator that stands still; and of the game after it (line).")
     ] = 1000,
-    seed: Seed = 0,
+    seed: GivenSeed = 0,
     device: Device = "cpu",
     verbose: Verbose = True,
 ) -> None:
