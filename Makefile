@@ -60,6 +60,9 @@ bench: $(STAMP)
 	for levels in 2 256; do for arm in mean neighbour truth vae pixelcnn gan; do \
 		$(BIN)/python benchmarks/completion.py --arm $$arm --levels $$levels --minutes 30 || exit 1; done; done
 	$(BIN)/python benchmarks/completion.py --arm pixelcnn --levels 2 --set conditional=True --minutes 60
+	$(BIN)/python benchmarks/completion.py --arm pixelrnn --levels 2 --set conditional=True --minutes 60
+	for arm in halves inverted mirrored darker; do \
+		$(BIN)/python benchmarks/comparison.py digits --arm $$arm || exit 1; done
 	for labels in "" "--labels 600"; do for arm in logistic vae; do \
 		$(BIN)/python benchmarks/classification.py --arm $$arm $$labels || exit 1; done; done
 
