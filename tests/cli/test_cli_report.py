@@ -1,6 +1,7 @@
 """``pofx report``: one page from images, or from models that were fitted to them."""
 
 import csv
+import html
 import json
 import re
 
@@ -156,7 +157,10 @@ def test_what_cannot_be_is_refused(images, tmp_path, capsys):
     page = str(tmp_path / "page.html")
     for words, said in (
         (["--models", "no_family"], "no model family"),
-        (["--holdout", "1.5"], "--holdout"),
+        (["--models", "histograms", "--models", "no_family"], "no model family"),
+        (["--models", "histograms", "--models", str(tmp_path / "A.POFX")], "not both"),
+        *((["--holdout", share], "--holdout is a share") for share in ("1.5", "0", "1", "inf", "nan")),
+        (["--max-minutes", "inf"], "--max-minutes"),
         (["--models", str(tmp_path / "none.pofx")], "none.pofx"),
     ):
         assert main(["report", str(images), "-o", page, "--no-verbose", "--max-minutes", "0.1", *words]) != 0
@@ -164,3 +168,64 @@ def test_what_cannot_be_is_refused(images, tmp_path, capsys):
     assert main(["report", str(images), "-o", str(tmp_path / "page.txt")]) != 0
     assert "should end in .html" in capsys.readouterr().err
     assert json.dumps(sorted(path.name for path in tmp_path.iterdir())) == "[]"
+
+
+def test_what_cannot_be_is_refused_before_the_first_fit(images, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(pofx.family("histograms"), "fit", lambda self, X, y=None: pytest.fail("it was fitted"))
+    (tmp_path / "page_files").write_text("no folder")
+    other, model = tmp_path / "other.npz", tmp_path / "model.pofx"
+    np.savez(other, x_train=np.zeros((30, 8, 8), np.uint8), x_test=np.zeros((9, 6, 6), np.uint8))
+    pofx.VAE(width=8, depth=1, latent_dim=2, max_epochs=1).fit(np.zeros((20, 4, 4), dtype=np.uint8)).save(model)
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    here = str(tmp_path / "page.html")
+    for words, said in (
+        ([str(images), "-o", here], "page_files, the folder beside the page, cannot be written"),
+        ([str(other), "-o", here], "8 x 8, and the held-out ones 6 x 6"),
+        ([str(images), "--models", str(model), "-o", here], "VAE was fitted to images of 4 x 4 x 1"),
+        ([str(pictures), "-o", str(pictures / "page.html")], "would lie among the images"),
+    ):
+        models = [] if "--models" in words else ["--models", "histograms"]
+        assert main(["report", *words, *models, "--no-verbose"]) != 0
+        assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_model_is_kept_as_soon_as_it_is_fitted(images, small, tmp_path, monkeypatch):
+    def ended(self, X, y=None):
+        raise SystemExit(143)
+
+    monkeypatch.setattr(pofx.family("gan"), "fit", ended)
+    words = ["--models", "histograms", "--models", "gan", "--max-minutes", "0.1", "--no-verbose"]
+    with pytest.raises(SystemExit):
+        main(["report", str(images), *words, "-o", str(tmp_path / "page.html")])
+    assert (tmp_path / "page_files" / "histogrammodel.pofx").exists()
+
+
+def test_two_models_of_a_class_have_names_of_their_own(report, tmp_path):
+    _, folder = report
+    other = tmp_path / "other.pofx"
+    other.write_bytes((folder / "vae.pofx").read_bytes())
+    words = [word for path in (folder / "vae.pofx", other, other) for word in ("--models", str(path))]
+    page = tmp_path / "page.html"
+    assert main(["report", str(folder / "images.npz"), *words, "-o", str(page), "--max-minutes", "0.1"]) == 0
+    assert [row["model"] for row in table(tmp_path / "page_files", "models")] == ["VAE", "VAE_2"]
+    assert (tmp_path / "page_files" / "vae_2.pofx").exists()
+    assert "fitted before" in words_of(page)
+
+
+def test_the_commands_of_the_page_run(report, tmp_path, monkeypatch):
+    text, folder = report
+    monkeypatch.chdir(folder.parent)
+    commands = re.findall(r"(pofx (?:info|sample|outliers) [^<\n]*)", html.unescape(text))
+    assert [command.split()[1] for command in commands] == ["info", "sample", "outliers"]
+    for command in commands:
+        assert main([*command.split()[1:]]) == 0
+
+
+def test_a_share_comes_before_the_test_images_of_a_file(tmp_path, small):
+    digits = pofx.load_source("digits").images
+    np.savez(tmp_path / "a.npz", x_train=digits[:100], x_test=digits[100:110])
+    words = ["--models", "histograms", "--max-minutes", "0.05", "--no-verbose"]
+    for holdout, n in ((["--holdout", "0.3"], 30), ([], 10)):
+        assert main(["report", str(tmp_path / "a.npz"), *holdout, *words, "-o", str(tmp_path / "page.html")]) == 0
+        assert len(np.load(tmp_path / "page_files" / "images.npz")["x_test"]) == n

@@ -50,18 +50,39 @@ def test_without_a_budget_there_is_no_end():
     assert clock.for_fit(1.0, 1.0) == clock.for_section(1.0, 2.0) == float("inf")
 
 
-def test_as_many_images_as_the_seconds_allow(monkeypatch):
+@pytest.fixture
+def work(monkeypatch):
+    """Work that takes a second, and a hundredth more an image; ``done`` says on how many it was done."""
     time = Time()
     monkeypatch.setattr("pofx.report.clock.time.perf_counter", time)
-    done = []
 
     def work(n):
-        done.append(n)
-        time.now += 0.01 * n
+        work.done.append(n)
+        time.now += work.fixed + 0.01 * n
 
-    assert affordable(work, 3.0, least=10, most=1000) == 300
-    assert affordable(work, 0.0, least=10, most=1000) == 10
+    work.done, work.fixed = [], 1.0
+    return work
+
+
+def test_as_many_images_as_the_seconds_allow(work):
+    found = affordable(work, 20.0, least=10, most=10_000)
+    spent = sum(work.fixed + 0.01 * n for n in work.done)
+    assert work.done == [10, 10, 40]
+    assert spent + work.fixed + 0.01 * found == pytest.approx(20.0, abs=0.02)
     assert affordable(work, 60.0, least=10, most=1000) == 1000
-    assert done == [10] * 6
-    assert affordable(work, float("inf"), least=10, most=1000) == 1000 and affordable(work, 1.0, least=10, most=7) == 7
-    assert len(done) == 6
+
+
+def test_where_the_trials_take_most_of_the_time_there_are_no_more_of_them(work):
+    assert affordable(work, 2.0, least=10, most=1000) == affordable(work, 0.0, least=10, most=1000) == 10
+    assert work.done == [10] * 4
+
+
+def test_not_all_of_the_time_is_taken_to_be_the_same_for_any_number(work, monkeypatch):
+    work.fixed = 100.0  # against which a hundredth an image is nothing
+    assert affordable(work, 1300.0, least=10, most=10**6) < 1000 * 4 * 40 / 100
+
+
+def test_without_an_end_or_a_choice_nothing_is_tried(work):
+    assert affordable(work, float("inf"), least=10, most=1000) == 1000
+    assert affordable(work, 1.0, least=10, most=7) == 7
+    assert work.done == []

@@ -93,3 +93,9 @@ def test_few_colours_take_few_bytes_and_none_is_lost():
     image.save(file, "PNG", optimize=True)
     assert len(png_of(image)) < len(file.getvalue())
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(png_of(image))).convert("RGB")), np.asarray(image))
+
+
+def test_what_no_page_can_hold_is_replaced():
+    page = html_of("a\udcffb\x1b[2Jc", [], [])
+    assert "a\ufffdb\ufffd[2Jc" in page
+    page.encode()

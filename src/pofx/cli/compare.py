@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter, validators
 
-from pofx.cli.options import Device, Errors, GivenSeed, Levels, Size, Source, Split, Verbose, writable
+from pofx.cli.options import Device, Errors, GivenSeed, Levels, Size, Source, Split, Verbose, outside, writable
 
 
 def compare(
@@ -20,9 +21,12 @@ def compare(
     ] = None,
     max_minutes: Annotated[
         float,
-        Parameter(validator=validators.Number(gt=0), help="Minutes for the models of both, of which the page tells."),
+        Parameter(
+            validator=validators.Number(gt=0, lt=math.inf),
+            help="Minutes for the models of both, of which the page tells.",
+        ),
     ] = 2,
-    model: Annotated[str, Parameter(help="The family of these models: one with a p(x).")] = "vae",
+    model: Annotated[str, Parameter(help="The family of these models: vae, pixelcnn or pixelrnn.")] = "vae",
     split: Split = None,
     size: Size = None,
     levels: Levels = None,
@@ -40,7 +44,6 @@ def compare(
     Example: `pofx compare monday/ tuesday/ -o compared.html`
     """
     from pofx import registry
-    from pofx.atomic import atomic_write
     from pofx.cli.loading import load_images
     from pofx.cli.output import OutputConsole
     from pofx.cli.show import print_left_out
@@ -49,9 +52,9 @@ def compare(
     from pofx.report import pair as pairs
     from pofx.report.division import of_collection
     from pofx.report.page import html_of
-    from pofx.report.writing import folder_of, write_parts
+    from pofx.report.writing import folder_of, write_page, write_parts
 
-    output = None if output is None else writable(output, ".html")
+    output = None if output is None else outside(writable(output, ".html"), first, second)
     estimator: Any = registry.family(model)
     if not hasattr(estimator, "score_samples"):
         raise ValueError(f"{model} has no p(x): name another --model")
@@ -71,6 +74,7 @@ def compare(
         print_left_out(console, one.skipped, one.conversions)
     if output is None:
         return
+    folder = folder_of(output)
     models, held_out = _fitted(
         estimator,
         images,
@@ -88,9 +92,9 @@ def compare(
         pairs.examples(pair, found),
     ]
     text = html_of(f"{names[0]} and {names[1]}, compared", [], sections)
-    atomic_write(output, lambda file: file.write(text.encode()))
-    write_parts(folder_of(output), sections)
-    console.print(f"Written: {output}, and {folder_of(output)}/ beside it", soft_wrap=True)
+    write_page(output, text)
+    write_parts(folder, sections)
+    console.print(f"Written: {output}, and {folder}/ beside it", soft_wrap=True)
 
 
 def _fitted(

@@ -54,8 +54,9 @@ def evaluate(
     held_out: Annotated[
         str | Path | None,
         Parameter(
+            name=["--held-out", "--holdout"],
             help="A source of real images that the model was not fitted to; if it is SOURCE again, the test images of "
-            "that .npz file. If not given, the images that the fit itself held out of SOURCE."
+            "that .npz file. If not given, the images that the fit itself held out of SOURCE.",
         ),
     ] = None,
     output: PicturePath | None = None,

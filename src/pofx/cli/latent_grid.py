@@ -28,7 +28,7 @@ def latent_grid(
     n: Annotated[int, Parameter(name=["--n-per-side", "-n"], help="Images a side.")] = 15,
     dims: Annotated[
         tuple[int, int] | None,
-        Parameter(help="Two dimensions by their numbers; the two most important ones if not given."),
+        Parameter(negative="", help="Two dimensions by their numbers; the two most important ones if not given."),
     ] = None,
     principal: Annotated[
         bool, Parameter(negative="", help="Instead of two dimensions: the two principal directions of the SOURCE.")

@@ -103,3 +103,15 @@ def writable(path: Path, suffix: str) -> Path:
     except OSError as error:
         raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
     return path
+
+
+def outside(path: Path, *sources: str | Path) -> Path:
+    """The path, which is in no folder of images: the pictures written there would be read as images the next time.
+
+    Raises:
+        ValueError: it is in one of them.
+    """
+    for source in map(Path, sources):
+        if source.is_dir() and source.resolve() in path.resolve().parents:
+            raise ValueError(f"{path} would lie among the images of {source}: name another place with --output")
+    return path

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter, validators
 
-from pofx.cli.options import Device, Errors, GivenSeed, Levels, Size, Source, Split, Verbose, writable
-
-if TYPE_CHECKING:
-    from pofx.report.study import Images
+from pofx.cli.options import Device, Errors, GivenSeed, Levels, Size, Source, Split, Verbose, outside, writable
 
 
 def report(
@@ -22,7 +20,9 @@ def report(
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="The page to write (HTML).")] = Path("report.html"),
     max_minutes: Annotated[
         float,
-        Parameter(validator=validators.Number(gt=0), help="Minutes for everything; the fits get most of them."),
+        Parameter(
+            validator=validators.Number(gt=0, lt=math.inf), help="Minutes for everything; the fits get most of them."
+        ),
     ] = 10,
     models: Annotated[
         list[str] | None,
@@ -33,12 +33,13 @@ def report(
         ),
     ] = None,
     holdout: Annotated[
-        str,
+        str | None,
         Parameter(
-            help="Images to measure with, which no model is fitted to: a share of SOURCE, or another source. The test "
-            "images of a .npz file that has some do without it."
+            name=["--holdout", "--held-out"],
+            help="Images to measure with, which no model is fitted to: a share of SOURCE (0.2), or another source; "
+            "if not given the test images of a .npz file with x_test, else a fifth of SOURCE.",
         ),
-    ] = "0.2",
+    ] = None,
     split: Split = None,
     size: Size = None,
     levels: Levels = None,
@@ -57,55 +58,59 @@ def report(
 
     Example: `pofx report photos/ --models vae.pofx --models gan.pofx -o again.html`
     """
-    from pofx.atomic import atomic_write
     from pofx.cli.loading import load_images
+    from pofx.cli.report_source import loaded, model_files, parts, require_shape
     from pofx.engine.devices import resolve_device
     from pofx.report.clock import Clock
-    from pofx.report.division import FEWEST, divided, of_collection
-    from pofx.report.fitting import Fitted, families_of_report, fit_families
+    from pofx.report.division import FEWEST
+    from pofx.report.fitting import families_of_report, fit_families
     from pofx.report.page import html_of
     from pofx.report.sections_of import sections_of
     from pofx.report.study import Study
-    from pofx.report.writing import folder_of, write_images, write_parts
+    from pofx.report.writing import folder_of, write_images, write_page, write_parts
 
     clock = Clock(max_minutes)
-    output = writable(output, ".html")
+    output = outside(writable(output, ".html"), source)
+    files = model_files(models or ())
+    given = loaded(files, device, verbose) if files else None
     options: dict[str, Any] = {"size": size, "errors": errors, "verbose": verbose, "levels": levels}
-    loaded = {name: path for name in models or () if (path := Path(name)).suffix == ".pofx"}
-    given: Fitted | None = _loaded(list(loaded.values()), device, verbose) if loaded else None
-    if given is not None and len(loaded) < len(models or ()):
-        raise ValueError("--models names families to fit or model files, not both")
-    fitted_before = None if given is None else next(iter(given.models.values()))
-    if fitted_before is not None:
-        options |= {"model": fitted_before}
+    if given is not None:
+        options |= {"model": next(iter(given.models.values()))}
     collection = load_images(source, split=split, **options)
-    training, held_out = _parts(source, collection, holdout, split, seed, options, divided, of_collection)
+    training, held_out = parts(source, collection, holdout, split, seed, options)
     if min(len(training), len(held_out)) < 2 or len(training) + len(held_out) < FEWEST:
         raise ValueError(f"a report needs {FEWEST} images, of which some are held out; {source} has too few")
+    if given is not None:
+        require_shape(given.models, training, source)
+    folder = folder_of(output)
+    write_images(folder, training, held_out)
 
     def say(text: str) -> None:
         if verbose:
             print(text, file=sys.stderr)
 
+    def keep(name: str, model: Any) -> None:
+        model.save(folder / f"{name.lower()}.pofx")
+
     found = given or fit_families(
         models or families_of_report(), training, clock, levels=levels or collection.levels, seed=seed, device=device,
-        verbose=verbose, say=say,
+        verbose=verbose, say=say, keep=keep,
     )  # fmt: skip
     if not found.models:
-        raise ValueError("; ".join(f"{name}: {why}" for name, why in found.failures.items()) or "no model was fitted")
-    folder = folder_of(output)
+        reasons = {why: name for name, why in reversed(found.failures.items())}
+        told = "; ".join(f"{name}: {why}" for why, name in reversed(reasons.items()))
+        raise ValueError(f"{source}: no model was fitted. {told}" if told else "no model was fitted")
+    if given is not None:
+        for name, model in found.models.items():
+            keep(name, model)
     study = Study(
         collection, str(source), training, held_out, found.models, seed, str(resolve_device(device)), folder,
-        found.failures, verbose,
+        found.failures, verbose, fitted_before=given is not None,
     )  # fmt: skip
-    for name, model in found.models.items():
-        model.save(folder / f"{name.lower()}.pofx")
-    write_images(study)
     command = shlex.join(["pofx", *sys.argv[1:]]) if len(sys.argv) > 1 else f"pofx report {source}"
     sections = sections_of(study, clock, command, found.of_classes, say)
     summary = _summary(study, found, clock)
-    text = html_of(f"{source}: a report", summary, sections)
-    atomic_write(output, lambda file: file.write(text.encode()))
+    write_page(output, html_of(f"{source}: a report", summary, sections))
     write_parts(folder, sections)
     print(f"Written: {output}, and {folder}/ beside it")
 
@@ -119,37 +124,3 @@ def _summary(study: Any, found: Any, clock: Any) -> list[str]:
     if found.interrupted:
         said.append("The fits were interrupted: the page tells of what there is.")
     return said
-
-
-def _loaded(paths: list[Path], device: str, verbose: bool) -> Any:
-    from pofx.cli.loading import load_model
-    from pofx.report.fitting import Fitted
-
-    found = Fitted()
-    for path in paths:
-        model = load_model(path, device=device, verbose=verbose)
-        if hasattr(model, "classes_") and found.of_classes is None and hasattr(model, "class_log_probs"):
-            found.of_classes = model
-        name = type(model).__name__
-        found.models[name if name not in found.models else path.stem] = model
-    return found
-
-
-def _parts(
-    source: str | Path, collection: Any, holdout: str, split: str | None, seed: int, options: dict[str, Any],
-    divided: Any, of_collection: Any,
-) -> tuple[Images, Images]:  # fmt: skip
-    from pofx.cli.loading import load_images
-
-    try:
-        share = float(holdout)
-    except ValueError:
-        return of_collection(collection), of_collection(load_images(holdout, split=None, **options))
-    if split is None and Path(source).suffix == ".npz":
-        import numpy as np
-
-        with np.load(source) as file:
-            has_test = "x_test" in file.files
-        if has_test:
-            return of_collection(collection), of_collection(load_images(source, split="test", **options))
-    return divided(collection, share, seed)

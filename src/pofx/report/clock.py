@@ -6,9 +6,13 @@ import time
 from collections.abc import Callable, Mapping
 
 #: Of all minutes so many, and at most so many seconds, are kept for measuring what the fits have learned.
-MEASURED_SHARE, MOST_MEASURED = 0.4, 240.0
+MEASURED_SHARE, MOST_MEASURED = 0.4, 360.0
 #: A fit gets no fewer seconds; where the minutes are too few for all of them, the page takes longer.
 LEAST_FIT = 2.0
+
+#: To tell how time grows, work is tried on so many times the least number of images, too; and at least this share of
+#: the time is taken to grow with them.
+MORE, LEAST_SHARE = 4, 0.25
 
 
 class Clock:
@@ -50,16 +54,30 @@ class Clock:
 def affordable(work: Callable[[int], object], seconds: float, *, least: int, most: int) -> int:
     """How many images some work can be done on in so many seconds, at least and at most so many.
 
-    It is tried on the least number, of which the first time is not counted (much is made ready then), and taken to grow
-    in proportion.
+    It is tried on the least number, of which the first time is not counted (much is made ready then), and on a few
+    times as many: what part of the time grows in proportion. The trials are part of the seconds.
     """
     if most <= least or seconds == float("inf"):
         return max(1, min(least, most)) if most <= least else most
-    work(least)
     start = time.perf_counter()
     work(least)
-    each = (time.perf_counter() - start) / least
-    return int(min(most, max(least, seconds / max(each, 1e-9))))
+    began = time.perf_counter()
+    work(least)
+    of_least = time.perf_counter() - began
+    more = min(MORE * least, most)
+    if began - start + (1 + MORE) * of_least > seconds / 2:
+        return _clipped((seconds - (began - start)) * least / max(of_least, 1e-9), least, most)
+    began = time.perf_counter()
+    work(more)
+    of_more = time.perf_counter() - began
+    # Few images say little of how the time grows: some of what they took is taken to be for each image, anyway.
+    each = max((of_more - of_least) / (more - least), LEAST_SHARE * of_more / more, 1e-9)
+    left = seconds - (time.perf_counter() - start) - max(0.0, of_least - each * least)
+    return _clipped(left / each, least, most)
+
+
+def _clipped(n: float, least: int, most: int) -> int:
+    return int(min(most, max(least, n)))
 
 
 def remaining(weights: Mapping[str, float], key: str) -> float:

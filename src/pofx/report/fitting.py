@@ -49,13 +49,15 @@ def fit_families(
     device: str,
     verbose: bool,
     say: Callable[[str], None],
+    keep: Callable[[str, Any], object],
 ) -> Fitted:
     """Fit one after the other; where one fails, the others go on.
 
     After Ctrl-C the fit under way keeps what it has learned, and none begins any more.
 
     Args:
-        say: is told what has been done.
+        say: is told what has been done. keep: gets each model by its name as soon as it is fitted, so that nothing is
+            lost with what comes after.
     """
     fitted = Fitted()
     labels = training.labels
@@ -82,6 +84,7 @@ def fit_families(
         fitted.interrupted = model.stopped_by_ == "interrupt"
         if name:
             fitted.models[type(model).__name__] = model
+            keep(type(model).__name__, model)
         else:
             fitted.of_classes = model
         say(f"{title}: fitted in {model.provenance_['minutes']:.2f} minutes, {model.n_steps_:,} steps")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ from pofx.report.section import Code, Picture, Section, Table, Text
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+#: What names of files may hold and no page: control characters, and bytes that are no UTF-8.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def html_of(title: str, summary: Sequence[str], sections: Sequence[Section]) -> str:
@@ -36,9 +40,10 @@ def html_of(title: str, summary: Sequence[str], sections: Sequence[Section]) -> 
         for name, kind in {"text": Text, "code": Code, "table": Table, "picture": Picture}.items()
     }
     environment.filters["inlined"] = inlined
-    return environment.get_template("page.html").render(
+    text = environment.get_template("page.html").render(
         title=title, summary=summary, sections=sections, style=_resource("page.css"), version=__version__
     )
+    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def inlined(image: Image) -> str:

@@ -38,7 +38,7 @@ def sections_of(study: Study, clock: Clock, command: str, of_classes: Any, say: 
         "features": (2, features),
     }
     if of_classes is not None:
-        makers["classes"] = (2, lambda study, seconds: classes(study, seconds, of_classes))
+        makers["classes"] = (4, lambda study, seconds: classes(study, seconds, of_classes))
     made = []
     while makers:
         name = next(iter(makers))

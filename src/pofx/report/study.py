@@ -70,6 +70,7 @@ class Study:
         seed: of everything random. device: of networks that measure.
         folder: beside the page.
         verbose: whether long work tells how far it is.
+        fitted_before: whether the models were fitted before, to images that nobody here knows.
     """
 
     collection: Collection
@@ -82,6 +83,7 @@ class Study:
     folder: Path
     failures: Mapping[str, str] = field(default_factory=dict)
     verbose: bool = True
+    fitted_before: bool = False
 
     @property
     def format(self) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,22 +12,36 @@ from pofx.atomic import atomic_write
 from pofx.files.arrays import save_npz
 from pofx.files.pictures import save_png
 from pofx.report.section import Picture, Section, Table
-from pofx.report.study import Study
+from pofx.report.study import Images
 
 
 def folder_of(page: Path) -> Path:
-    """The folder beside a page, made: ``report.html`` has ``report_files``."""
+    """The folder beside a page, made: ``report.html`` has ``report_files``.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
     folder = page.with_name(f"{page.stem}_files")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(f"{folder}, the folder beside the page, cannot be written: {error.strerror or error}") from error
     return folder
 
 
-def write_images(study: Study) -> None:
+def write_page(path: Path, text: str) -> None:
+    """The page itself."""
+    _write(path, text.encode())
+
+
+def write_images(folder: Path, training: Images, held_out: Images) -> None:
     """The images as they were divided, for the commands: x_train and x_test of one file, and their labels."""
-    arrays = {"x_train": study.training.images, "x_test": study.held_out.images}
-    if study.training.labels is not None and study.held_out.labels is not None:
-        arrays |= {"y_train": study.training.labels, "y_test": study.held_out.labels}
-    save_npz(study.folder / "images.npz", arrays)
+    arrays = {"x_train": training.images, "x_test": held_out.images}
+    if training.labels is not None and held_out.labels is not None:
+        arrays |= {"y_train": training.labels, "y_test": held_out.labels}
+    save_npz(folder / "images.npz", arrays)
 
 
 def write_parts(folder: Path, sections: Sequence[Section]) -> None:

@@ -31,13 +31,15 @@ def again(study: Study, command: str) -> Section:
         first = next(iter(study.models))
         path = shlex.quote(str(study.folder / f"{first.lower()}.pofx"))
         images = shlex.quote(str(study.folder / "images.npz"))
+        detector = study.folder / f"detector_{first.lower()}.pofx"
+        judge = shlex.quote(str(detector)) if detector.exists() else f"{path} --ordinary {images}"
         section.add(
             Text(f"The models, tables and pictures of this page lie in {study.folder}. With one of the models:"),
             Code(
                 f"pofx info {path}\n"
                 f"pofx sample {path} -o samples.png\n"
                 f"pofx evaluate {path} {images} --held-out {images} -o evaluated.png\n"
-                f"pofx outliers {path} {images} -o outliers.csv"
+                f"pofx outliers {judge} {images} -o outliers.csv"
             ),
             Code(
                 f"import pofx\n\nmodel = pofx.load({str(study.folder / f'{first.lower()}.pofx')!r})\nmodel.sample(16)"

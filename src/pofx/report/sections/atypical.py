@@ -40,8 +40,8 @@ def atypical(study: Study, seconds: float) -> Section:
     section.add(
         Text(
             f"Of the held-out images {n_own:,} at random say what is ordinary. Judged are the other {len(others):,} "
-            "and, as far as the time allowed, images that the models were fitted to. These look more typical to a "
-            "model than new ones would: of them fewer are flagged, never more."
+            "and, as far as the time allowed, images that the models were fitted to. Where both are of one law, "
+            "these look more typical to a model than new ones: of them fewer are flagged."
         )
     )
     cells = [["model", "judged", "flagged", "expected if all were ordinary", "flagged of the held-out ones"]]

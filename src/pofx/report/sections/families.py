@@ -33,7 +33,14 @@ def families(study: Study, seconds: float) -> Section:
         table = _likelihoods(study, seconds)
         section.add(table)
         section.finding = _finding(table, densities)
-    for name in study.models.keys() - densities.keys():
+    if study.fitted_before:
+        section.add(
+            Text(
+                "These models were fitted before. As far as images here were among those that they were fitted to, "
+                "all figures of held-out images flatter them."
+            )
+        )
+    for name in [name for name in study.models if name not in densities]:
         section.add(Text(f"{name} has no p(x): it only draws. Its samples are measured below."))
     return section
 
