@@ -165,6 +165,25 @@ def test_completions_with_and_without_labels(conditional, labels):
         completed_by(conditional, X, mask, np.full(10, 77))
 
 
+def test_the_most_central_of_completions(conditional, labels):
+    if not hasattr(conditional, "complete"):
+        pytest.skip("it completes nothing")
+    X, mask = make_data("digits")[:6], some_mask((8, 8))
+    names = inspect.signature(conditional.complete).parameters
+    quick = {name: 2 for name in ("n_steps", "n_particles", "n_starts") if name in names}
+    for y in (None, labels[:6]):
+        words = {"n_draws": 3, "random_state": 0} | quick
+        completed = conditional.central_completion(X, mask, y, **words)
+        assert completed.dtype == X.dtype and np.array_equal(completed[:, mask], X[:, mask])
+        assert np.array_equal(conditional.central_completion(np.where(mask, X, np.nan), mask, y, **words), completed)
+        rows = conditional.central_completion(X.reshape(6, -1), mask.ravel(), y, **words)
+        assert np.array_equal(rows.reshape(X.shape), completed)
+    with pytest.raises(ValueError, match="n_draws must be"):
+        conditional.central_completion(X, mask, n_draws=0)
+    with pytest.raises(ValueError, match="mask has the shape"):
+        conditional.central_completion(X, mask[:7])
+
+
 @pytest.mark.parametrize(
     ("X", "mask", "message"),
     [

@@ -64,8 +64,10 @@ def make_network(
     width: int | None = None,
     seed: int = 0,
     std: float = 0.4,
+    size: tuple[int, int] | None = None,
 ) -> AutoregressiveModule:
-    """A network in float64 all of whose parameters are normal: what starts at zero would hide leaks behind it."""
+    """A network in float64 all of whose parameters are normal: what starts at zero would hide leaks behind it. With a
+    size it knows where each pixel is."""
     kind, n_groups = NETWORKS[network], colour_groups_of(law)
     n_features = WIDTHS[n_groups] if width is None else width
     with torch.random.fork_rng():
@@ -77,6 +79,7 @@ def make_network(
             make_layer=lambda number: kind.make_layer(n_features, n_groups, n_classes, number, number == n_layers - 1),
             two_stacks=kind.two_stacks,
             stagger_layers=kind.stagger_layers,
+            size=size,
         ).double()
         torch.manual_seed(seed)
         for parameter in module.parameters():

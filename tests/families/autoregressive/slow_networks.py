@@ -84,6 +84,17 @@ def label_of(w: Weights, prefix: str, code: int | None) -> Array | float:
     return 0.0 if code is None else w[f"{prefix}.label.weight"][:, code][:, None, None]
 
 
+def place_of(w: Weights, prefix: str) -> Array | float:
+    """What each pixel gets for where it is, (features, height, width)."""
+    if f"{prefix}.row" not in w:
+        return 0.0
+    rows_FH, columns_FW = w[f"{prefix}.row"], w[f"{prefix}.column"]
+    height, width = rows_FH.shape[1], columns_FW.shape[1]
+    return np.array(
+        [[[r[i] + c[j] for j in range(width)] for i in range(height)] for r, c in zip(rows_FH, columns_FW, strict=True)]
+    )
+
+
 def parameters(
     w: Weights,
     x_CHW: NDArray[np.int64],
@@ -101,8 +112,10 @@ def parameters(
     of_image = list(range(channels)) if n_groups > 1 else [0] * channels
     features = colours(n_features, n_groups)
     h_FHW = masked_convolution(u_CHW, w["input.look.weight"], w["input.look.bias"], of_image, features, sees_own=False)
+    h_FHW = h_FHW + place_of(w, "input.place")
     if gated_layers:
         v_FHW = free_convolution(u_CHW, w["input.vertical.weight"], w["input.vertical.bias"], rows_up=1)
+        v_FHW = v_FHW + place_of(w, "input.vertical_place")
     for number in range(n_layers):
         prefix = f"layers.{number}"
         if gated_layers:

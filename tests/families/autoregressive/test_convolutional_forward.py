@@ -43,7 +43,7 @@ def by_loops(module, network, x_NCHW, codes):
 @pytest.mark.parametrize("network", ["plain", "gated"])
 def test_forward_is_the_equations(network, law, channels, n_classes, height, width):
     pixel_law = LAWS[law](channels)
-    module = make_network(network, pixel_law, n_classes=n_classes, n_layers=N_LAYERS)
+    module = make_network(network, pixel_law, n_classes=n_classes, n_layers=N_LAYERS, size=(height, width))
     x = torch.randint(0, module.levels, (1, channels, height, width), generator=torch.Generator().manual_seed(0))
     codes = torch.tensor([1]) if n_classes else None
     with torch.no_grad():
@@ -110,3 +110,16 @@ def test_the_number_of_parameters(law, channels, n_classes):
     for network, expected in (("plain", plain), ("gated", gated)):
         module = make_network(network, pixel_law, n_classes=n_classes, n_layers=n)
         assert sum(parameter.numel() for parameter in module.parameters()) == expected
+
+
+@pytest.mark.parametrize("network", ["plain", "gated"])
+def test_a_network_that_knows_the_size_of_images_knows_where_a_pixel_is(network):
+    """A blank image, and pixels that see nothing but blanks: all of one law, or each of its own."""
+    blank = torch.zeros(1, 1, 24, 23, dtype=torch.int64)
+    pixels = [(14, 10), (14, 12), (16, 10)]
+    for size, n_laws in ((None, 1), ((24, 23), 3)):
+        module = make_network(network, LAWS["sigmoid"](1), n_layers=1, size=size)
+        with torch.no_grad():
+            parameters = module(blank)[0, 0].numpy()
+        found = {round(float(parameters[pixel]), 9) for pixel in pixels}
+        assert len(found) == n_laws

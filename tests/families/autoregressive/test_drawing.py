@@ -53,7 +53,8 @@ def check_methods_agree(module, n, height, width, **canvas):
 @pytest.mark.parametrize("law", ["sigmoid", "softmax_of_3", "mixture_of_4"])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_three_methods_draw_the_same(network, law, channels, n_classes, n, height, width):
-    module = make_network(network, LAWS[law](channels), n_classes=n_classes, n_layers=1, std=0.3)
+    size = (height, width) if n_classes else None
+    module = make_network(network, LAWS[law](channels), n_classes=n_classes, n_layers=1, std=0.3, size=size)
     check_methods_agree(module, n, height, width)
 
 

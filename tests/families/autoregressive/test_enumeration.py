@@ -39,7 +39,7 @@ def test_p_sums_to_one(network, law, size):
 @pytest.mark.parametrize("network", NETWORKS)
 def test_p_sums_to_one_for_every_class(network, law, size):
     images = all_images(law.levels, law.channels, *size)
-    module = make_network(network, law, n_classes=3, seed=7)
+    module = make_network(network, law, n_classes=3, seed=7, size=size)
     of_classes = np.array([probabilities(module, images, code) for code in range(3)])
     assert of_classes.sum(1) == pytest.approx(np.ones(3), abs=1e-9)
     for i, j in ((0, 1), (0, 2), (1, 2)):

@@ -79,7 +79,10 @@ def test_a_label_gives_nothing_of_the_future_away(network):
     law = LAWS["softmax_of_3"](3)
     context = network_context(network, Grid(4, 5, 3, 3), n_layers=1)
     check_context(
-        lambda seed: make_network(network, law, n_classes=3, n_layers=1, width=WIDTH, seed=seed), context, 4, 5
+        lambda seed: make_network(network, law, n_classes=3, n_layers=1, width=WIDTH, seed=seed, size=(4, 5)),
+        context,
+        4,
+        5,
     )
 
 

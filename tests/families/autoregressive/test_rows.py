@@ -11,7 +11,7 @@ N = 3
 
 def make_case(network, law, channels, n_classes, height, width):
     """A network, levels of N images, their codes and the parameters by the full forward pass, NHWP."""
-    module = make_network(network, LAWS[law](channels), n_classes=n_classes)
+    module = make_network(network, LAWS[law](channels), n_classes=n_classes, size=(height, width))
     x = torch.randint(0, module.levels, (N, channels, height, width), generator=torch.Generator().manual_seed(0))
     codes = random_codes(N, n_classes)
     with torch.no_grad():

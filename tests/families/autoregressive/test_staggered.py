@@ -78,6 +78,7 @@ def test_parameters_are_those_of_the_whole_image(kernel, size):
         make_layer=lambda number: RowLSTM(6, kernel, 1, 2),
         two_stacks=False,
         stagger_layers=staggered,
+        size=size,
     ).double()
     for seed, parameter in enumerate(module.parameters()):
         nn.init.normal_(parameter, std=0.4, generator=torch.Generator().manual_seed(seed))

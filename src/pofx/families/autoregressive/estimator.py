@@ -127,7 +127,9 @@ class PixelCNN(AutoregressiveModel):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _network(self, law: PixelLaw, n_groups: int, n_classes: int) -> AutoregressiveModule:
+    def _network(
+        self, law: PixelLaw, n_groups: int, n_classes: int, size: tuple[int, int] | None = None
+    ) -> AutoregressiveModule:
         n_features = _rounded(self, "n_channels", n_groups if self.gated else 2 * n_groups)
 
         def layer(number: int) -> nn.Module:
@@ -138,7 +140,13 @@ class PixelCNN(AutoregressiveModel):
             return GatedLayer(n_features, self.kernel_size, n_groups, n_classes, dilation, is_last=is_last)
 
         return AutoregressiveModule(
-            law, n_classes, n_features=n_features, n_layers=self.n_layers, make_layer=layer, two_stacks=self.gated
+            law,
+            n_classes,
+            n_features=n_features,
+            n_layers=self.n_layers,
+            make_layer=layer,
+            two_stacks=self.gated,
+            size=size,
         )
 
 
@@ -236,7 +244,9 @@ class PixelRNN(AutoregressiveModel):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _network(self, law: PixelLaw, n_groups: int, n_classes: int) -> AutoregressiveModule:
+    def _network(
+        self, law: PixelLaw, n_groups: int, n_classes: int, size: tuple[int, int] | None = None
+    ) -> AutoregressiveModule:
         n_features = 2 * _rounded(self, "n_hidden", n_groups)
 
         by_rows = self.cell == "row_lstm"
@@ -255,6 +265,7 @@ class PixelRNN(AutoregressiveModel):
             two_stacks=False,
             run_layers=wavefront if by_rows else one_after_the_other,
             stagger_layers=staggered if by_rows else None,
+            size=size,
         )
 
 

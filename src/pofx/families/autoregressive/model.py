@@ -66,12 +66,15 @@ class AutoregressiveModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Com
     # ---- training ---------------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def _network(self, law: PixelLaw, n_groups: int, n_classes: int) -> AutoregressiveModule:
-        """The untrained network for a law of a pixel."""
+    def _network(
+        self, law: PixelLaw, n_groups: int, n_classes: int, size: tuple[int, int] | None = None
+    ) -> AutoregressiveModule:
+        """The untrained network for a law of a pixel, and images of a size."""
 
     def _build_module(self, image_format: ImageFormat, n_classes: int) -> nn.Module:
-        law = chosen_law(self.likelihood, image_format.spec.channels, image_format.spec.levels, self.n_components)
-        return self._network(law, colour_groups_of(law), n_classes)
+        spec = image_format.spec
+        law = chosen_law(self.likelihood, spec.channels, spec.levels, self.n_components)
+        return self._network(law, colour_groups_of(law), n_classes, (spec.height, spec.width))
 
     def _phases(self, module: nn.Module, image_format: ImageFormat) -> Sequence[Phase]:
         assert isinstance(module, AutoregressiveModule)

@@ -14,12 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pofx.distributions.pixels import DiscretisedLogisticMixture, PixelLaw
+from pofx.families.autoregressive.input_layer import InputLayer, InputRows
 from pofx.families.autoregressive.masks import MaskedConv2d, colour_groups
 from pofx.families.autoregressive.rows import ConvolutionRows, LayerRows, PlacedRows, through_placed
 from pofx.families.autoregressive.staggered import Stagger, StaggeredLayers, StaggeredNetwork
-
-#: Width of the first convolution.
-INPUT_KERNEL = 7
 
 MakeLayer = Callable[[int], nn.Module]
 """From a layer's number to the layer."""
@@ -39,54 +37,6 @@ def one_after_the_other(
     return h_NFHW, above
 
 
-class InputLayer(nn.Module):
-    """A 7 x 7 convolution under mask A, from the image to F features."""
-
-    def __init__(self, channels: int, n_features: int, n_groups: int, *, two_stacks: bool) -> None:
-        super().__init__()
-        image, features = colour_groups(channels, n_groups), colour_groups(n_features, n_groups)
-        self.look = MaskedConv2d(image, features, INPUT_KERNEL, "A", one_row=two_stacks)
-        self.reach = self.look.reach
-        self.vertical = nn.Conv2d(channels, n_features, (self.reach, INPUT_KERNEL)) if two_stacks else None
-
-    def forward(self, u_NCHW: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The features of the image, and of the rows strictly above in networks of two stacks."""
-        if self.vertical is None:
-            return self.look(u_NCHW), None
-        above = self.vertical(F.pad(u_NCHW, (self.reach, self.reach, self.reach, 0)))[:, :, :-1]
-        # Channels last in memory: the convolutions after this one keep it so, and are a sixth quicker.
-        look = self.look(u_NCHW).contiguous(memory_format=torch.channels_last)
-        return look, above.contiguous(memory_format=torch.channels_last)
-
-
-class InputRows:
-    """The companion of an `InputLayer`."""
-
-    def __init__(self, layer: InputLayer, n: int, width: int) -> None:
-        self.look = ConvolutionRows(layer.look, n, width)
-        self.vertical, self.reach = layer.vertical, layer.reach
-        weight = layer.look.weight
-        self.above_NCRW = weight.new_zeros(n, weight.shape[1], layer.reach, width)
-
-    def start(self) -> Tensor | None:
-        self.look.start(None)
-        if self.vertical is None:
-            return None
-        above = F.conv2d(self.above_NCRW, self.vertical.weight, self.vertical.bias, padding=(0, self.reach))
-        return above.squeeze(2).transpose(1, 2)
-
-    def finish(self, u_NWC: Tensor) -> None:
-        self.look.row[:, self.reach :] = u_NWC
-        self.look.finish()
-        if self.vertical is not None:
-            newest = u_NWC.transpose(1, 2).unsqueeze(2)
-            self.above_NCRW = torch.cat([self.above_NCRW[:, :, 1:], newest], dim=2)
-
-    def select(self, index: Tensor) -> None:
-        self.look.select(index)
-        self.above_NCRW = self.above_NCRW[index]
-
-
 class AutoregressiveModule(nn.Module):
     """p(x_i | x_<i, y) for all sub-pixels at once (`forward`), or row by row (`rows`).
 
@@ -98,6 +48,7 @@ class AutoregressiveModule(nn.Module):
         run_layers: evaluates several layers, as one after the other would, but perhaps quicker.
         stagger_layers: for drawing several rows at once; None where a pixel needs all of the row above. Each layer says
             how many columns it ``looks_right`` there.
+        size: height and width of the images, for `Place`; None: of any size, and no feature knows where it is.
     """
 
     def __init__(
@@ -111,6 +62,7 @@ class AutoregressiveModule(nn.Module):
         two_stacks: bool,
         run_layers: RunLayers = one_after_the_other,
         stagger_layers: StaggerLayers | None = None,
+        size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         assert law.levels is not None
@@ -119,7 +71,7 @@ class AutoregressiveModule(nn.Module):
         self.law, self.levels, self.n_classes, self.n_features = law, law.levels, n_classes, n_features
         self.n_groups = colour_groups_of(law)
         self.n_outputs_a_pixel = law.n_parameters
-        self.input = InputLayer(law.channels, n_features, self.n_groups, two_stacks=two_stacks)
+        self.input = InputLayer(law.channels, n_features, self.n_groups, two_stacks=two_stacks, size=size)
         self.layers = nn.ModuleList(make_layer(number) for number in range(n_layers))
         features = colour_groups(n_features, self.n_groups)
         self.head = nn.ModuleList(
@@ -158,7 +110,7 @@ class AutoregressiveModule(nn.Module):
         """The companion that draws n images several rows at once; of a network that has a `lag`."""
         assert self.stagger_layers is not None
         layers = self.stagger_layers(self.layers, stagger, self.one_hot(codes, n), self.n_groups == 1)
-        return StaggeredNetwork(self.input.look, layers, self.head, stagger, n)  # type: ignore[arg-type]
+        return StaggeredNetwork(self.input, layers, self.head, stagger, n)  # type: ignore[arg-type]
 
     def scaled(self, x: Tensor) -> Tensor:
         """Levels 0..K-1 -> [-1, 1]."""

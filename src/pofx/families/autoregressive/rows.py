@@ -106,10 +106,15 @@ class ConvolutionRows(LayerRows):
         self.slots = [self.row[:, place] for place in self.places]
         self.windows = [flat[:, (place - self.reach) * n_in : (place + 1) * n_in] for place in self.places]
 
-    def start(self, above_NWI: Tensor | None) -> Tensor | None:
+    def start(self, above_NWI: Tensor | None, place_WO: Tensor | None = None) -> Tensor | None:
+        """As said in `LayerRows`; ``place_WO`` is added to what comes out at each column of this row."""
         if self.above_weight is not None:
             summed_NO1W = F.conv2d(self.above, self.above_weight, self.bias, padding=(0, self.reach))
             self.base = summed_NO1W.squeeze(2).transpose(1, 2).contiguous()
+            if place_WO is not None:
+                self.base += place_WO
+        elif place_WO is not None:
+            self.base = self.bias + place_WO
         if self.dilation > 1:
             self.row.zero_()  # the row before may have been kept in another order
         return above_NWI
@@ -124,7 +129,7 @@ class ConvolutionRows(LayerRows):
     def evaluate(self, column: int, base_NO: Tensor | None = None, out: Tensor | None = None) -> Tensor:
         """The output at one column of the row that is there."""
         if base_NO is None:
-            base_NO = self.base if self.above_weight is None else self.base[:, column]
+            base_NO = self.base if self.base.ndim == 1 else self.base[..., column, :]
         return torch.addmm(base_NO, self.windows[column], self.row_weight, out=out)
 
     def columns(self, h_NWI: Tensor, first: int, active: Tensor | None) -> Tensor:
@@ -139,9 +144,9 @@ class ConvolutionRows(LayerRows):
             row = self.row[active, first:]
         starts = range(0, left + 1, self.dilation)
         windows = torch.cat([row[:, start : start + h_NWI.shape[1]] for start in starts], 2)  # N W (reach + 1) * I
-        base = self.base
-        if self.above_weight is not None:
-            base = base[:, first:] if active is None else base[active, first:]
+        base = self.base if self.base.ndim == 1 else self.base[..., first:, :]
+        if base.ndim == 3 and active is not None:
+            base = base[active]
         return windows @ self.row_weight + base
 
     def finish(self) -> None:
@@ -152,7 +157,7 @@ class ConvolutionRows(LayerRows):
     def select(self, index: Tensor) -> None:
         self.above, self.row = self.above[index], self.row[index]
         self._make_views()
-        if self.above_weight is not None and self.base.ndim == 3:
+        if self.base.ndim == 3:
             self.base = self.base[index]
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pofx.families.autoregressive.input_layer import InputLayer
 from pofx.families.autoregressive.masks import MaskedConv2d
 
 
@@ -108,14 +109,15 @@ class StaggeredNetwork:
     """The companion of a network: the parameters of the pixels of a step, given those before.
 
     Args:
-        look: the first convolution, from the image to the features.
+        first: the first layer, from the image to the features.
         layers: the layers' companion.
         head: the convolutions, of one pixel, from the features to the parameters.
     """
 
     def __init__(
-        self, look: MaskedConv2d, layers: StaggeredLayers, head: Iterable[MaskedConv2d], stagger: Stagger, n: int
+        self, first: InputLayer, layers: StaggeredLayers, head: Iterable[MaskedConv2d], stagger: Stagger, n: int
     ) -> None:
+        look = first.look
         weight = look.masked_weight().detach()
         self.stagger, self.layers, self.reach = stagger, layers, look.reach
         self.pitch = stagger.width + 2 * look.reach
@@ -123,6 +125,10 @@ class StaggeredNetwork:
         self.head = [
             (convolution.masked_weight().detach()[:, :, 0, 0], _column(convolution.bias)) for convolution in head
         ]
+        # Of every pixel the terms that do not depend on the image.
+        self.base_FX1: Tensor | None = None
+        if first.place is not None:
+            self.base_FX1 = (first.place().detach() + self.bias[:, :, None]).flatten(1).unsqueeze(2)
         # The image with zeros around it.
         n_channels = weight.shape[1]
         self.u_CXN = weight.new_zeros(n_channels, (stagger.height + look.reach) * self.pitch, n)
@@ -141,7 +147,10 @@ class StaggeredNetwork:
             (length * n, self.pitch * n, n, here.step * n, 1),
             here.start * n,
         )
-        h_FM = torch.addmm(self.bias, self.weight_FI, windows.reshape(self.weight_FI.shape[1], -1))
+        base_FM = self.bias
+        if self.base_FX1 is not None:
+            base_FM = self.base_FX1[:, self.stagger.pixels(step, self.stagger.width)].expand(-1, -1, n).flatten(1)
+        h_FM = torch.addmm(base_FM, self.weight_FI, windows.reshape(self.weight_FI.shape[1], -1))
         h_FM = self.layers.evaluate(h_FM)
         for weight, bias in self.head:
             h_FM = torch.addmm(bias, weight, h_FM.relu())
