@@ -28,7 +28,8 @@ into levels, q the histogram of the pixel over training images; h, s and e are t
 images, which are no neighbours, find likeliest. ``mean`` shows the mean training image, and its law is that of the
 histograms alone. ``truth`` leaves the images as they are.
 
-``--set NAME=VALUE`` changes a parameter of the model, ``--with NAME=VALUE`` one of `complete`; both are in the row.
+``--set NAME=VALUE`` changes a parameter of the model, ``--with NAME=VALUE`` one of `complete`, or with ``n_draws`` of
+`central_completion`; both are in the row.
 Appends rows to ``results/completion.csv``.
 """
 
@@ -176,7 +177,8 @@ class Model:
             self.model.save(arguments.save)
 
     def complete(self, X: Images, known: Mask) -> Images:
-        completed: Images = self.model.complete(X, known, random_state=self.seed, **self.options)
+        way = self.model.central_completion if "n_draws" in self.options else self.model.complete
+        completed: Images = way(X, known, random_state=self.seed, **self.options)
         return completed
 
     def log_p(self, X: Images, known: Mask) -> dict[str, Any]:

@@ -54,6 +54,34 @@ def test_the_arrays_are_what_the_model_draws(command, pixelcnn_path, tmp_path):
     assert len(pofx.load_source(path)) == 12
 
 
+def test_the_most_central_of_several_draws(command, pixelcnn_path, tmp_path, capsys):
+    path = tmp_path / "c.npz"
+    words = [
+        "-n",
+        "3",
+        "--n-completions",
+        "2",
+        "--n-draws",
+        "4",
+        "--temperature",
+        "0.9",
+        "--seed",
+        "2",
+        "--npz",
+        str(path),
+    ]
+    assert main([*command, *words]) == 0
+    assert "Each is the most central of 4 completions. Of these: at temperature 0.9" in capsys.readouterr().out
+    X = pofx.load_source("digits").images[:200]
+    with np.load(path) as arrays:
+        x, index, known = arrays["x"], arrays["index"], arrays["known"]
+    model = pofx.load(pixelcnn_path)
+    drawn = model.central_completion(X[index], known, n_draws=4, temperature=0.9, random_state=2)
+    assert np.array_equal(x, drawn) and not np.array_equal(x[:3], x[3:])
+    assert main([*command, "--n-draws", "0", "--npz", str(path)]) != 0
+    assert "--n-draws must be at least 1" in capsys.readouterr().err
+
+
 def test_a_folder_in_colour_and_a_class(colour_pixelcnn, tmp_path, capsys):
     mask = np.zeros((4, 6, 3), dtype=bool)
     mask[:2], mask[2, 0, 0] = True, True
