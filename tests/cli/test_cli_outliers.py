@@ -224,7 +224,7 @@ def test_a_gallery_of_a_model_without_maps(detector_path, new, tmp_path, monkeyp
     assert main(["outliers", str(detector_path), new, "--gallery", str(tmp_path / "gallery")]) == 0
     images, page = sheets[0]
     assert images.shape == (10, 8, 8, 3) and page["row_labels"] == ["image"]
-    assert all(" p 0.0" in caption for caption in page["captions"]) and "deepest" not in page["note"]
+    assert all("\np 0.0" in caption for caption in page["captions"]) and "deepest" not in page["note"]
 
 
 def test_a_folder_that_holds_something_is_no_gallery(detector_path, new, tmp_path, capsys):

@@ -77,7 +77,7 @@ def surprise_sheet(
     # Names, where there are any, stand under the images and numbers under the maps; there may be no maps.
     captions = [list(numbers)] if names is None else [list(names), list(numbers)]
     if len(captions) > len(shown):
-        captions = [[f"{name} {number}" for name, number in zip(*captions, strict=True)]]
+        captions = [[f"{name}\n{number}" for name, number in zip(*captions, strict=True)]]
     captions += [[""] * len(images)] * (len(shown) - len(captions))
     return sheet(
         np.concatenate(shown),

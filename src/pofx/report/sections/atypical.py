@@ -101,6 +101,6 @@ def _picture(study: Study, name: str, detector: OutlierDetector, images: Images,
         page = sheet(
             study.displayed(images.images[order]),
             n_columns=COLUMNS,
-            captions=[f"{names[i]} p {found.p_values[i]:.3g}" for i in order],
+            captions=[f"{names[i]}\np {found.p_values[i]:.3g}" for i in order],
         )
     return Picture(f"atypical_{name}", page, alt, f"{name}: the least typical images.")

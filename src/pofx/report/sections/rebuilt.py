@@ -14,8 +14,8 @@ from pofx.pages.completions import completion_note, completion_page
 from pofx.report.section import Picture, Section, Text
 from pofx.report.study import COLUMNS, Study
 
-#: Completions of each image.
-COMPLETIONS = 2
+#: Completions of each image, and of how many images at the least, whatever it takes: few take about as long as one.
+COMPLETIONS, FEWEST = 2, 4
 
 
 def rebuilt(study: Study, seconds: float) -> Section | None:
@@ -52,16 +52,18 @@ def _completed(study: Study, name: str, model: Any, images: NDArray[Any], second
         return Text(f"{name}: images of one row have no lower half to be filled in.")
     known_HWC = known_part("top", 0.5, study.format.spec)
     known = known_HWC.reshape(images.shape[1:])
-    # One image tells how long the others take.
-    model.complete(images[:1], known, random_state=study.seed)
+
+    def drawn(some: NDArray[Any], seed: int) -> NDArray[Any]:
+        repeated = np.tile(some, (COMPLETIONS, *[1] * (some.ndim - 1)))
+        return np.asarray(model.complete(repeated, known, random_state=seed)).reshape(COMPLETIONS, *some.shape)
+
+    # The first ones tell how many more there is time for.
     start = time.perf_counter()
-    model.complete(images[:1], known, random_state=study.seed)
-    each = time.perf_counter() - start
-    n = int(min(len(images), max(1, seconds / max(each, 1e-9) / COMPLETIONS)))
-    shown = images[:n]
-    drawn = model.complete(np.tile(shown, (COMPLETIONS, *[1] * (shown.ndim - 1))), known, random_state=study.seed)
-    page = completion_page(
-        model, shown, known_HWC, list(drawn.reshape(COMPLETIONS, *shown.shape)), title=None, note=None
-    )
+    completed = drawn(images[:FEWEST], study.seed)
+    took = time.perf_counter() - start
+    shown = images[: FEWEST + max(0, int((seconds - took) / max(took, 1e-9) * FEWEST))]
+    if len(shown) > FEWEST:
+        completed = np.concatenate([completed, drawn(shown[FEWEST:], study.seed + 1)], axis=1)
+    page = completion_page(model, shown, known_HWC, list(completed), title=None, note=None)
     note = f"{name}: lower halves. Blue: unknown. {completion_note(model, known_HWC, 1)}"
     return Picture(f"completed_{name}", page, f"Upper halves and lower halves by {name}", note)
