@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pofx.data.collection import Collection
-from pofx.report.division import divided
+from pofx.report.division import divided, of_collection
 
 
 def collection(n=100, labels=True):
@@ -35,3 +35,12 @@ def test_the_classes_are_in_proportion_and_the_seed_chooses():
 def test_too_little_is_refused(n, share, said):
     with pytest.raises(ValueError, match=said):
         divided(collection(n), share, 0)
+
+
+def test_images_are_called_by_their_numbers_in_the_source():
+    images = np.random.default_rng(0).integers(0, 256, (40, 4, 4), dtype=np.uint8)
+    unnamed = Collection(images, None, None, None, "here")
+    training, held_out = divided(unnamed, 0.25, seed=3)
+    for part in (training, held_out, held_out.some(5, seed=1), held_out.joined(training)):
+        assert np.array_equal(images[[int(name) for name in part.names]], part.images)
+    assert of_collection(unnamed, "test ").name(7) == "test 7"

@@ -75,7 +75,7 @@ def parts(
     if others.images.shape[1:] != collection.images.shape[1:]:
         here, there = (" x ".join(map(str, one.images.shape[1:])) for one in (collection, others))
         raise ValueError(f"the images of {source} are {here}, and the held-out ones {there}: give --size")
-    return of_collection(collection), of_collection(others)
+    return of_collection(collection), of_collection(others, "test " if holdout is None else "held-out ")
 
 
 def require_shape(models: dict[str, Any], images: Images, source: str | Path) -> None:

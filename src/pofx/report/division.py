@@ -13,9 +13,14 @@ from pofx.report.study import Images
 FEWEST = 20
 
 
-def of_collection(collection: Collection) -> Images:
-    """Its images, with the names of their classes."""
-    return Images(collection.images, collection.named_labels, collection.names)
+def of_collection(collection: Collection, before: str = "") -> Images:
+    """Its images, with the names of their classes; each is called by its name or else its number in the source.
+
+    Args:
+        before: said before each number, where there are two sources.
+    """
+    names = collection.names or tuple(f"{before}{i}" for i in range(len(collection)))
+    return Images(collection.images, collection.named_labels, names)
 
 
 def divided(collection: Collection, share: float, seed: int) -> tuple[Images, Images]:

@@ -22,11 +22,11 @@ COLUMNS = 10
 
 @dataclass(frozen=True)
 class Images:
-    """Images and, where there are some, their labels and names."""
+    """Images, what each is called in its source and, where there are some, their labels."""
 
     images: NDArray[Any]
     labels: NDArray[Any] | None
-    names: tuple[str, ...] | None
+    names: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -40,22 +40,21 @@ class Images:
         return Images(
             self.images[indices],
             None if self.labels is None else self.labels[indices],
-            None if self.names is None else tuple(self.names[i] for i in indices),
+            tuple(self.names[i] for i in indices),
         )
 
     def joined(self, others: Images) -> Images:
-        """These, and the others behind them; named by their numbers unless both have names."""
-        both = self.names is not None and others.names is not None
+        """These, and the others behind them."""
         with_labels = self.labels is not None and others.labels is not None
         return Images(
             np.concatenate([self.images, others.images]),
             np.concatenate([self.labels, others.labels]) if with_labels else None,
-            (*self.names, *others.names) if both else None,  # type: ignore[misc]
+            (*self.names, *others.names),
         )
 
     def name(self, index: int) -> str:
         """What an image is called."""
-        return str(index) if self.names is None else self.names[index]
+        return self.names[index]
 
 
 @dataclass

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pofx.applications.outlier_answers import Assessment
 from pofx.applications.outliers import OutlierDetector
@@ -14,8 +17,11 @@ from pofx.report.clock import affordable
 from pofx.report.section import Picture, Section, Table, Text
 from pofx.report.study import COLUMNS, Images, Study
 
-#: Ordinary images that a detector learns from, and images that it judges, at most; it needs so many.
+#: Ordinary images that a detector learns from, and images that it judges, at most; it needs so many of the held-out
+#: ones.
 CALIBRATED, JUDGED, LEAST = 2_000, 10_000, 40
+#: Where the time is short, so many of each are enough. Of a model's share of it so much goes to either.
+FEW, SHARE = 200, 0.3
 RATE = 0.05
 #: What images are judged by: the first that a model can tell.
 SCORES = (("typicality", "typicality_statistics"), ("log_prob", "score_samples"))
@@ -39,32 +45,34 @@ def atypical(study: Study, seconds: float) -> Section:
     own, others = study.held_out.part(np.sort(order[:n_own])), study.held_out.part(np.sort(order[n_own:]))
     section.add(
         Text(
-            f"Of the held-out images {n_own:,} at random say what is ordinary. Judged are the other {len(others):,} "
-            "and, as far as the time allowed, images that the models were fitted to. Where both are of one law, "
-            "these look more typical to a model than new ones: of them fewer are flagged."
+            f"Of the {len(order):,} held-out images up to {n_own:,} at random say what is ordinary. As far as the time "
+            f"allowed, the other {len(others):,} are judged, and after them images that the models were fitted to. "
+            "Where both are of one law, these look more typical to a model than new ones: of them fewer are flagged."
         )
     )
-    cells = [["model", "judged", "flagged", "expected if all were ordinary", "flagged of the held-out ones"]]
+    cells = [["model", "ordinary", "judged", "flagged", "expected if all were so", "flagged of the held-out ones"]]
     records, parts = [], []
     for index, (name, model) in enumerate(study.models.items()):
         share = seconds / (len(study.models) - index)
         started = time.perf_counter()
-        score = next((kind for kind, method in SCORES if hasattr(model, method)), None)
+        score, method = next(((kind, method) for kind, method in SCORES if hasattr(model, method)), (None, ""))
         if score is None:
             continue
-        detector = OutlierDetector(model, score, false_alarm_rate=RATE, random_state=study.seed).fit(own.images)
+        ordinary = own.some(_affordable(getattr(model, method), own, SHARE * share), study.seed)
+        detector = OutlierDetector(model, score, false_alarm_rate=RATE, random_state=study.seed).fit(ordinary.images)
         detector.save(study.folder / f"detector_{name.lower()}.pofx")
-        images = _judged(study, detector, others, share - (time.perf_counter() - started))
+        held_out, trained = _judged(study, detector, others, SHARE * share)
+        images, n_held_out = held_out.joined(trained), len(held_out)
         found = detector.assess(images.images)
-        flagged, of_held_out = int(found.is_outlier.sum()), int(found.is_outlier[: len(others)].sum())
+        flagged, of_held_out = int(found.is_outlier.sum()), int(found.is_outlier[:n_held_out].sum())
         rate = detector.report_rate()
         cells.append(
-            [name, f"{len(images):,}", f"{flagged:,}", f"{rate.expected * len(images):.3g}",
-             f"{of_held_out:,} of {len(others):,}"]
+            [name, f"{len(ordinary):,}", f"{len(images):,}", f"{flagged:,}", f"{rate.expected * len(images):.3g}",
+             f"{of_held_out:,} of {n_held_out:,}"]
         )  # fmt: skip
         records += [
             {"model": name, "image": images.name(i), "p_value": float(found.p_values[i]),
-             "score": float(found.scores[i]), "flagged": bool(found.is_outlier[i]), "held_out": i < len(others)}
+             "score": float(found.scores[i]), "flagged": bool(found.is_outlier[i]), "held_out": i < n_held_out}
             for i in range(len(images))
         ]  # fmt: skip
         parts.append(_picture(study, name, detector, images, found))
@@ -74,21 +82,23 @@ def atypical(study: Study, seconds: float) -> Section:
         "all images has the p-values."
     )
     section.add(Table("atypical", cells, records, said), *parts)
-    section.finding = "; ".join(f"to {row[0]} {row[2]} of {row[1]}" for row in cells[1:])
+    section.finding = "; ".join(f"to {row[0]} {row[3]} of {row[2]}" for row in cells[1:])
     section.finding = f"Atypical are, at a false-alarm rate of {RATE:.0%}: {section.finding} images that were judged."
     return section
 
 
-def _judged(study: Study, detector: OutlierDetector, others: Images, seconds: float) -> Images:
-    """The held-out images that are no part of the detector, and as many of the training as can be judged."""
-    most = min(len(study.training), max(0, JUDGED - len(others)))
-    tried = min(32, most)
-    if not tried:
-        return others
-    n = affordable(
-        lambda n: detector.p_values(study.training.images[:n]), max(0.0, 0.6 * seconds), least=tried, most=most
-    )
-    return others.joined(study.training.some(n, study.seed))
+def _affordable(work: Callable[[NDArray[Any]], object], images: Images, seconds: float) -> int:
+    """Of how many images this can be asked in so many seconds; of few in any case."""
+    # Few images are no measure of how fast many are.
+    n = affordable(lambda n: work(images.images[:n]), seconds, least=min(32, len(images)), most=len(images))
+    return max(n, min(FEW, len(images)))
+
+
+def _judged(study: Study, detector: OutlierDetector, others: Images, seconds: float) -> tuple[Images, Images]:
+    """As many as can be judged of the held-out images that are no part of the detector, and of the training ones."""
+    trained = study.training.some(max(0, JUDGED - len(others)), study.seed)
+    n = _affordable(detector.p_values, others.joined(trained), seconds)
+    return others.some(n, study.seed), trained.some(max(0, n - len(others)), study.seed)
 
 
 def _picture(study: Study, name: str, detector: OutlierDetector, images: Images, found: Assessment) -> Picture:
