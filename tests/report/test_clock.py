@@ -86,3 +86,10 @@ def test_without_an_end_or_a_choice_nothing_is_tried(work):
     assert affordable(work, float("inf"), least=10, most=1000) == 1000
     assert affordable(work, 1.0, least=10, most=7) == 7
     assert work.done == []
+
+
+def test_it_tells_how_far_it_is():
+    time = Time()
+    clocks = Clock(2.5, time), Clock(None, time)
+    time.now += 67.9
+    assert [str(clock) for clock in clocks] == ["1:07 of 2:30 minutes", "1:07 minutes"]

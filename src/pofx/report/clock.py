@@ -39,6 +39,11 @@ class Clock:
         """Seconds of the budget that are left; infinitely many without one."""
         return float("inf") if self.seconds is None else max(0.0, self.seconds - self.elapsed)
 
+    def __str__(self) -> str:
+        """How far it is, such as 3:07 of 10:00 minutes."""
+        told = [f"{int(seconds // 60)}:{int(seconds % 60):02d}" for seconds in (self.elapsed, self.seconds or 0)]
+        return f"{told[0]} minutes" if self.seconds is None else f"{told[0]} of {told[1]} minutes"
+
     def for_fit(self, weight: float, weights_after: float) -> float:
         """Seconds of a fit of this weight, if others of so much weight come after it."""
         if self.seconds is None:

@@ -43,7 +43,7 @@ def sections_of(study: Study, clock: Clock, command: str, of_classes: Any, say: 
     while makers:
         name = next(iter(makers))
         weight, maker = makers.pop(name)
-        say(f"Measuring: {name}")
+        say(f"{clock}: measuring {name}")
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always", UserWarning)

@@ -40,7 +40,8 @@ def collection(study: Study, seconds: float) -> Section:
     section.add(*_duplicates(study, found_twice))
     if found_twice.n_copies or len(found_twice.near):
         section.finding = (
-            f"{found_twice.n_copies:,} images are copies of others, and {len(found_twice.near):,} pairs nearly so."
+            f"Copies of other images: {found_twice.n_copies:,}; pairs that are nearly the same: "
+            f"{len(found_twice.near):,}."
         )
     return section
 
@@ -74,14 +75,14 @@ def _left_out(study: Study) -> list[Table | Text]:
 def _duplicates(study: Study, found: Duplicates) -> list[Picture | Text]:
     images = study.all_images
     told = [
-        f"{found.n_copies:,} images are copies of others, the same to the bit."
+        f"Copies of other images, the same to the bit: {found.n_copies:,}."
         if found.n_copies
         else "No image is there twice, the same to the bit."
     ]
     among = "" if len(images) <= COMPARED else f" (among {found.n_compared:,} at random)"
     told.append(
-        f"Nearly the same, nearer than a tenth of what is usual between an image and its nearest{among}: "
-        f"{len(found.near):,} pairs."
+        "Pairs that are nearly the same, nearer than a tenth of what is usual between an image and its nearest"
+        f"{among}: {len(found.near):,}."
     )
     if found.n_copies:
         shown = [" = ".join(images.name(i) for i in group) for group in found.same[:PAIRS]]
