@@ -16,8 +16,8 @@ from draw_order import order
 from measured_autoregressive import NETWORKS, jacobi_rows, reach_of, seen_by
 from svg import BLUE, GREEN, GREY, INK, MARGIN, ORANGE, PALE, RED, Drawing
 
+from pofx.families.autoregressive.input_layer import INPUT_KERNEL
 from pofx.families.autoregressive.masks import MaskedConv2d, colour_groups
-from pofx.families.autoregressive.module import INPUT_KERNEL
 
 PAGES = Path(__file__).parent
 PICTURES = PAGES / "pictures"

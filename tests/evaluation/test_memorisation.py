@@ -124,6 +124,23 @@ def test_the_gap_in_log_p_names_its_kind(parts):
     assert memorisation_page(vae, new[:3], train, few, title="Samples", note="").width < page.width
 
 
+def test_log_p_is_asked_of_so_many_images_at_most(parts):
+    train, held_out, new = parts
+    asked = []
+
+    class Model:
+        density = "exact"
+
+        def score_samples(self, X):
+            asked.append(len(X))
+            return np.arange(len(X), dtype=float)
+
+    memorisation(new, train, held_out, model=Model(), n_scored=7)
+    assert asked == [7, 7]
+    with pytest.raises(ValueError, match="n_scored"):
+        memorisation(new, train, held_out, model=Model(), n_scored=1)
+
+
 def test_the_page_shows_each_pair(parts, monkeypatch):
     """Below a drawn image stands the training image nearest to it; the nearest pairs come last, in order."""
     train, held_out, new = parts

@@ -73,8 +73,14 @@ def test_as_many_images_as_the_seconds_allow(work):
 
 
 def test_where_the_trials_take_most_of_the_time_there_are_no_more_of_them(work):
+    assert affordable(work, 5.0, least=10, most=1000) == 10 * (5.0 - 1.1) // 1.1
+    assert work.done == [10] * 2
+
+
+def test_where_the_first_trial_takes_a_quarter_of_the_time_it_is_the_only_one(work):
+    assert affordable(work, 4.0, least=10, most=1000) == 10 * (4.0 - 1.1) // 1.1
     assert affordable(work, 2.0, least=10, most=1000) == affordable(work, 0.0, least=10, most=1000) == 10
-    assert work.done == [10] * 4
+    assert work.done == [10] * 3
 
 
 def test_not_all_of_the_time_is_taken_to_be_the_same_for_any_number(work, monkeypatch):

@@ -15,11 +15,11 @@ from scipy.stats import mannwhitneyu
 from pofx.base import GenerativeModel
 from pofx.data.collection import Progress
 from pofx.evaluation.samples import as_images
-from pofx.measures.alike import alike
+from pofx.measures.alike import alike, checked_count
 from pofx.measures.distances import nearest
 from pofx.measures.extractors import Extractor
 
-#: Training images that are compared with at a time, and images that log p is asked of.
+#: Training images that are compared with at a time, and images that log p is asked of unless told otherwise.
 PART, SCORED_IMAGES = 4_096, 2_000
 
 
@@ -101,6 +101,7 @@ def memorisation(
     *,
     model: Any = None,
     extractor: Extractor | None = None,
+    n_scored: int = SCORED_IMAGES,
     random_state: int = 0,
     progress: Progress | None = None,
 ) -> Memorisation:
@@ -114,14 +115,16 @@ def memorisation(
         samples: (n, ...) drawn images. train_images: all that the model was fitted to (a memory map is read in parts).
         held_out_images: (m, ...) real images that it was not fitted to.
         model: what drew the samples. If it has ``score_samples`` (and ``density``, its kind), the gap between training
-            and held-out log p is measured, on 2000 images of either at most.
+            and held-out log p is measured.
         extractor: features to test on besides pixels.
+        n_scored: images of either kind that log p is asked of, at most; two at least.
         random_state: seed of the choice of images for the gap.
         progress: called with the training images that were compared with, on all features, and their number.
 
     Raises:
-        ValueError: images that are not of one shape and scale, or fewer than two in a set.
+        ValueError: images that are not of one shape and scale, fewer than two in a set, or n_scored below two.
     """
+    n_scored = checked_count(n_scored, "n_scored", 2)
     drawn, train, held_out = (np.asanyarray(part) for part in (samples, train_images, held_out_images))
     shape = model.spec_.shape_HWC if isinstance(model, GenerativeModel) else None
     in_pixels = Extractor("pixels", lambda images: images)
@@ -133,7 +136,7 @@ def memorisation(
     return Memorisation(
         _copy_test(drawn, train, held_out, in_pixels, shape, counted(0)),
         None if extractor is None else _copy_test(drawn, train, held_out, extractor, shape, counted(n)),
-        _gap(model, train, held_out, random_state) if hasattr(model, "score_samples") else None,
+        _gap(model, train, held_out, n_scored, random_state) if hasattr(model, "score_samples") else None,
     )
 
 
@@ -175,10 +178,10 @@ def _copy_test(
     )
 
 
-def _gap(model: Any, train: NDArray[Any], held_out: NDArray[Any], random_state: int) -> LikelihoodGap:
+def _gap(model: Any, train: NDArray[Any], held_out: NDArray[Any], n_scored: int, random_state: int) -> LikelihoodGap:
     rng = np.random.default_rng([random_state, 5])
     seen, unseen = (
-        model.score_samples(np.asarray(part[np.sort(rng.permutation(len(part))[:SCORED_IMAGES])]))
+        model.score_samples(np.asarray(part[np.sort(rng.permutation(len(part))[:n_scored])]))
         for part in (train, held_out)
     )
     error = math.sqrt(sum(float(score.var(ddof=1)) / len(score) for score in (seen, unseen)))

@@ -17,8 +17,8 @@ from pofx.report.study import COLUMNS, Study
 
 #: Held-out images that reject and calibrate, and those that are judged, at most; at least so many of both together.
 MOST, LEAST = 1_000, 80
-#: Training images of the logistic regression, at most.
-DISCRIMINATIVE = 10_000
+#: Training images of the logistic regression, at least where there are so many, and at most.
+FEW_DISCRIMINATIVE, DISCRIMINATIVE = 500, 10_000
 
 
 def classes(study: Study, seconds: float, model: Any) -> Section:
@@ -62,18 +62,17 @@ def classes(study: Study, seconds: float, model: Any) -> Section:
             reliability(probabilities[known], truth[known]).expected_calibration_error,
         )
     }  # fmt: skip
-    trained_on = np.sort(np.random.default_rng([study.seed, 25]).permutation(len(trained))[:DISCRIMINATIVE])
-    training = study.training.part(trained_on)
-    flat = [study.scaled(images) for images in (training.images, new.images, inverted)]
-    discriminative = OneThreadLogisticRegression(max_iter=500, C=0.1).fit(flat[0], trained[trained_on])
-    confident = discriminative.predict_proba(flat[1])
-    codes = np.searchsorted(discriminative.classes_, truths)
+    discriminative, n_learned = _discriminative(study, seconds / 4)
+    flat = [study.scaled(images) for images in (new.images, inverted)]
+    confident = discriminative.predict_proba(flat[0])
+    seen = np.isin(truths, discriminative.classes_)
+    codes = np.searchsorted(discriminative.classes_, truths[seen])
     threshold = float(np.quantile(confident.max(axis=1), classifier.false_alarm_rate))
     rows["logistic regression"] = (
         float((discriminative.classes_[confident.argmax(axis=1)] == truths).mean()),
         classifier.false_alarm_rate,
-        float((discriminative.predict_proba(flat[2]).max(axis=1) <= threshold).mean()),
-        reliability(confident[known], codes[known]).expected_calibration_error,
+        float((discriminative.predict_proba(flat[1]).max(axis=1) <= threshold).mean()),
+        reliability(confident[seen], codes).expected_calibration_error,
     )
     cells = [["", "right", "rejected", "rejected of inverted images", "calibration error"]]
     cells += [[name, f"{a:.1%}", f"{b:.1%}", f"{c:.1%}", f"{e:.3f}"] for name, (a, b, c, e) in rows.items()]
@@ -84,7 +83,8 @@ def classes(study: Study, seconds: float, model: Any) -> Section:
     note = (
         f"Of {len(new):,} held-out images, at a false-alarm rate of {classifier.false_alarm_rate:.0%}; {len(own):,} "
         f"others calibrated it. {str(classifier.detector_.report_rate()).capitalize()}. The logistic regression "
-        "rejects images of which it is least sure, as many of the ordinary ones."
+        f"learned from the pixels of {n_learned:,} training images, and rejects images of which it is least sure, as "
+        "many of the ordinary ones."
     )
     section.add(Table("classification", cells, records, note))
     section.finding = (
@@ -109,3 +109,20 @@ def classes(study: Study, seconds: float, model: Any) -> Section:
     )
     section.add(Text(f"The classifier is in {path.name}."))
     return section
+
+
+def _discriminative(study: Study, seconds: float) -> tuple[OneThreadLogisticRegression, int]:
+    """A logistic regression of as many training images as there is time for, and how many these are."""
+    labels = study.training.labels
+    assert labels is not None
+    order = np.random.default_rng([study.seed, 25]).permutation(len(labels))
+
+    def learned(n: int) -> OneThreadLogisticRegression:
+        some = np.sort(order[:n])
+        scaled = study.scaled(study.training.images[some])
+        fitted: OneThreadLogisticRegression = OneThreadLogisticRegression(max_iter=500, C=0.1).fit(scaled, labels[some])
+        return fitted
+
+    most = min(DISCRIMINATIVE, len(labels))
+    n = affordable(learned, seconds, least=min(FEW_DISCRIMINATIVE, most), most=most)
+    return learned(n), n

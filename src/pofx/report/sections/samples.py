@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pofx.evaluation.memorisation import memorisation
-from pofx.evaluation.samples import sample_table
+from pofx.evaluation.memorisation import Memorisation, memorisation
+from pofx.evaluation.samples import SampleTable, sample_table
 from pofx.files.pictures import sheet
 from pofx.measures.two_sample import LEAST
 from pofx.pages.memorisation import memorisation_page
 from pofx.report.clock import affordable
 from pofx.report.section import Picture, Section, Table, Text
-from pofx.report.study import COLUMNS, Study
+from pofx.report.study import COLUMNS, Images, Study
 
 #: Images of each set that are compared, at most; of the training, features are learned from so many times as many.
 MOST, LEARNED_FROM = 1000, 4
+#: Of the time so much at most goes to drawing.
+DRAWING = 0.4
 
 
 def samples(study: Study, seconds: float) -> Section:
@@ -28,8 +34,8 @@ def samples(study: Study, seconds: float) -> Section:
         "No number says how good a sample looks to you; the measures depend on features and on how many images there "
         "are, and can be compared within one table alone.",
     )
-    n = _how_many(study, seconds)
-    drawn = {name: model.sample(max(n, 2 * COLUMNS), random_state=study.seed) for name, model in study.models.items()}
+    started = time.perf_counter()
+    drawn = _drawn(study, DRAWING * seconds)
     real = study.held_out.some(2 * COLUMNS, study.seed).images
     for name, images in drawn.items():
         page = sheet(
@@ -38,25 +44,21 @@ def samples(study: Study, seconds: float) -> Section:
             row_labels=["drawn", "drawn", "real"] if len(real) >= COLUMNS else None,
         )
         section.add(Picture(f"samples_{name}", page, f"Samples of {name} beside real images", f"{name}: as they came."))
-    if n < LEAST:
+    most = min(MOST, len(study.held_out), len(study.training) // 2, *map(len, drawn.values()))
+    if most < LEAST:
         section.add(
             Text(f"Of so few images nothing is measured: {LEAST} held-out ones are needed, and as many others.")
         )
         return section
-    training = study.training.some((LEARNED_FROM + 1) * n, study.seed)
-    held_out = study.held_out.some(n, study.seed)
-    labels = training.labels if study.labelled else None
-    table = sample_table(
-        drawn, training.images, held_out.images, train_labels=labels, n_images=n, random_state=study.seed,
-        device=study.device, shape=study.format.spec.shape_HWC,
-    )  # fmt: skip
+    left = seconds - (time.perf_counter() - started)
+    n = affordable(lambda n: _measured(study, drawn, n), left, least=LEAST, most=most)
+    table, copies, training = _measured(study, drawn, n)
     section.add(Table("samples", table.cells(), [row.to_dict() for row in table.rows], table.note))
     section.add(*_criterion(study, table))
-    for name, images in drawn.items():
-        found = memorisation(
-            images[:n], training.images, held_out.images, model=study.models[name], random_state=study.seed
+    for name, found in copies.items():
+        page = memorisation_page(
+            study.models[name], drawn[name], training.images, found.in_pixels, title=None, note=None
         )
-        page = memorisation_page(study.models[name], images, training.images, found.in_pixels, title=None, note=None)
         section.add(
             Picture(
                 f"nearest_{name}",
@@ -73,26 +75,43 @@ def _sentences(lines: str) -> str:
     return " ".join(f"{line[0].upper()}{line[1:]}." for line in lines.splitlines())
 
 
-def _how_many(study: Study, seconds: float) -> int:
-    """Images in each set that can be measured in so many seconds."""
-    most = min(MOST, len(study.held_out), len(study.training) // 2)
-    if most <= LEAST:
-        return most
-    train, held_out = study.training.images, study.held_out.images
+def _drawn(study: Study, seconds: float) -> dict[str, NDArray[Any]]:
+    """As many images of each model as there is time for; those of a picture in any case."""
+    drawn: dict[int, dict[str, NDArray[Any]]] = {}
 
-    def measure(n: int) -> None:
-        sample_table(
-            study.models, train[: (LEARNED_FROM + 1) * n], held_out[:n], n_images=n, device=study.device,
-            shape=study.format.spec.shape_HWC,
-        )  # fmt: skip
+    def draw(n: int) -> None:
+        drawn[n] = {name: model.sample(n, random_state=study.seed) for name, model in study.models.items()}
 
-    return affordable(measure, 0.7 * seconds, least=LEAST, most=most)
+    least = max(LEAST, 2 * COLUMNS)
+    n = affordable(draw, seconds, least=least, most=max(least, min(MOST, len(study.held_out))))
+    if n not in drawn:
+        draw(n)
+    return drawn[n]
 
 
-def _criterion(study: Study, table: object) -> list[Text]:
+def _measured(
+    study: Study, drawn: Mapping[str, NDArray[Any]], n: int
+) -> tuple[SampleTable, dict[str, Memorisation], Images]:
+    """The measures of n images of each set, what is copied, and of which training images."""
+    training, held_out = study.training.some((LEARNED_FROM + 1) * n, study.seed), study.held_out.some(n, study.seed)
+    table = sample_table(
+        drawn, training.images, held_out.images, train_labels=training.labels if study.labelled else None, n_images=n,
+        random_state=study.seed, device=study.device, shape=study.format.spec.shape_HWC,
+    )  # fmt: skip
+    copies = {
+        name: memorisation(
+            images[:n], training.images, held_out.images, model=study.models[name], n_scored=n,
+            random_state=study.seed,
+        )
+        for name, images in drawn.items()
+    }  # fmt: skip
+    return table, copies, training
+
+
+def _criterion(study: Study, table: SampleTable) -> list[Text]:
     """Of models without a p(x), the least that the criterion of the game can be, by the bound on the divergence."""
     told = []
-    for row in table.rows:  # type: ignore[attr-defined]
+    for row in table.rows:
         model = study.models.get(row.name)
         if model is not None and model.density == "none":
             bound = max(0.0, row.two_sample.jsd_bound)
