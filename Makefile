@@ -13,10 +13,10 @@ demo: $(STAMP)
 	$(BIN)/pofx report digits -o out/demo/report.html --max-minutes 2.5
 
 test: lint
-	$(PYTEST) -n auto -m "not slow"
+	$(PYTEST) -n auto --dist worksteal -m "not slow"
 
 test-slow: $(STAMP)
-	$(PYTEST) -n auto -m slow
+	$(PYTEST) -n auto --dist worksteal -m slow
 
 # The loop's overhead, the loading and the recurrent training need no data; the figures on other images take about
 # a day and ../shared/data.

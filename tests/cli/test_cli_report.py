@@ -50,6 +50,13 @@ def report(images, small, tmp_path_factory):
     return words_of(page), page.with_name("page_files")
 
 
+@pytest.fixture
+def without_long_sections(monkeypatch):
+    """For what is not about them: those that draw, complete and probe."""
+    for name in ("samples", "rebuilt", "features"):
+        monkeypatch.setattr(all_sections, name, lambda study, seconds: None)
+
+
 def table(folder, name):
     with (folder / f"{name}.csv").open() as file:
         return list(csv.DictReader(file))
@@ -93,7 +100,7 @@ def words_of(page):
     return re.sub(r"base64,[A-Za-z0-9+/=]+", "", page.read_text())
 
 
-def test_fitted_models_make_the_page_again(report, images, tmp_path):
+def test_fitted_models_make_the_page_again(report, tmp_path, without_long_sections):
     _, folder = report
     words = [word for name in ("vae", "pixelcnn") for word in ("--models", str(folder / f"{name}.pofx"))]
     page = tmp_path / "again.html"
@@ -116,7 +123,7 @@ def test_a_family_from_outside_takes_part(images, tmp_path):
     ).read_bytes()[:4000].decode(errors="replace")
 
 
-def test_a_family_that_fails_is_told_in_place(images, small, tmp_path, monkeypatch):
+def test_a_family_that_fails_is_told_in_place(images, small, tmp_path, monkeypatch, without_long_sections):
     def fail(self, X, y=None):
         raise RuntimeError("the network went up in smoke")
 
@@ -128,7 +135,7 @@ def test_a_family_that_fails_is_told_in_place(images, small, tmp_path, monkeypat
     assert "GAN: no model. RuntimeError: the network went up in smoke" in text and "HistogramModel" in text
 
 
-def test_ctrl_c_during_a_fit_gives_a_page_of_what_there_is(images, small, tmp_path, monkeypatch):
+def test_ctrl_c_during_a_fit_gives_a_page_of_what_there_is(images, small, tmp_path, monkeypatch, without_long_sections):
     def interrupted(self, X, y=None):
         raise KeyboardInterrupt
 
@@ -201,7 +208,7 @@ def test_a_model_is_kept_as_soon_as_it_is_fitted(images, small, tmp_path, monkey
     assert (tmp_path / "page_files" / "histogrammodel.pofx").exists()
 
 
-def test_two_models_of_a_class_have_names_of_their_own(report, tmp_path):
+def test_two_models_of_a_class_have_names_of_their_own(report, tmp_path, without_long_sections):
     _, folder = report
     other = tmp_path / "other.pofx"
     other.write_bytes((folder / "vae.pofx").read_bytes())
@@ -222,7 +229,7 @@ def test_the_commands_of_the_page_run(report, tmp_path, monkeypatch):
         assert main([*command.split()[1:]]) == 0
 
 
-def test_a_share_comes_before_the_test_images_of_a_file(tmp_path, small):
+def test_a_share_comes_before_the_test_images_of_a_file(tmp_path, small, without_long_sections):
     digits = pofx.load_source("digits").images
     np.savez(tmp_path / "a.npz", x_train=digits[:100], x_test=digits[100:110])
     words = ["--models", "histograms", "--max-minutes", "0.05", "--no-verbose"]

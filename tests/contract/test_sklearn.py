@@ -28,7 +28,7 @@ def test_scikit_learn_checks_of_the_detector(estimator, check):
 
 
 CLASSIFIER = pofx.GenerativeClassifier(
-    fast_model("vae", max_epochs=100), holdout_fraction=0.5, false_alarm_rate=0.3, random_state=0
+    fast_model("vae", max_epochs=30, learning_rate=0.005), holdout_fraction=0.5, false_alarm_rate=0.3, random_state=0
 )
 
 

@@ -24,6 +24,8 @@ MOST, LEARNED_FROM = 1000, 4
 #: Of the time so much at most goes to drawing.
 DRAWING = 0.4
 
+Measures = tuple[SampleTable, dict[str, Memorisation], Images]
+
 
 def samples(study: Study, seconds: float) -> Section:
     """Samples of each model, what tells them from real images, and the training images nearest to them."""
@@ -50,9 +52,15 @@ def samples(study: Study, seconds: float) -> Section:
             Text(f"Of so few images nothing is measured: {LEAST} held-out ones are needed, and as many others.")
         )
         return section
-    left = seconds - (time.perf_counter() - started)
-    n = affordable(lambda n: _measured(study, drawn, n), left, least=LEAST, most=most)
-    table, copies, training = _measured(study, drawn, n)
+    measures: dict[int, Measures] = {}
+
+    def measure(n: int) -> None:
+        measures[n] = _measured(study, drawn, n)
+
+    n = affordable(measure, seconds - (time.perf_counter() - started), least=LEAST, most=most)
+    if n not in measures:
+        measure(n)
+    table, copies, training = measures[n]
     section.add(Table("samples", table.cells(), [row.to_dict() for row in table.rows], table.note))
     section.add(*_criterion(study, table))
     for name, found in copies.items():
@@ -89,9 +97,7 @@ def _drawn(study: Study, seconds: float) -> dict[str, NDArray[Any]]:
     return drawn[n]
 
 
-def _measured(
-    study: Study, drawn: Mapping[str, NDArray[Any]], n: int
-) -> tuple[SampleTable, dict[str, Memorisation], Images]:
+def _measured(study: Study, drawn: Mapping[str, NDArray[Any]], n: int) -> Measures:
     """The measures of n images of each set, what is copied, and of which training images."""
     training, held_out = study.training.some((LEARNED_FROM + 1) * n, study.seed), study.held_out.some(n, study.seed)
     table = sample_table(
