@@ -146,3 +146,17 @@ def test_random_features_are_those_of_their_seed(digits):
 def test_unknown_features_are_refused(digits):
     with pytest.raises(ValueError, match="raw, pca, autoencoder, random"):
         floor("magic", digits[0], 3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"seeds": []}, "seeds is empty"),
+        ({"n_few": 0}, "n_few"),
+        ({"n_labels": 0}, "n_labels"),
+        ({"n_test": 0}, "n_test"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(digits, wrong, told):
+    with pytest.raises(ValueError, match=told):
+        feature_table(None, *parts(digits, 40), layers=(), floors=("raw",), **wrong)

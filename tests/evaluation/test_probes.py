@@ -131,6 +131,15 @@ def test_few_images_are_enough_for_a_vote():
     assert found.accuracy == 1.0
 
 
+@pytest.mark.parametrize("n", range(4, 31))
+def test_any_number_of_labelled_images_will_do(n):
+    """The choosing part is rounded up, and no more neighbours are asked than there are."""
+    features, _ = blobs(n)
+    labels = np.arange(n) % 2
+    for probe in (linear_probe, neighbour_probe):
+        assert 0 <= probe(features, labels, features, labels).accuracy <= 1
+
+
 def test_a_class_of_one_image_is_no_obstacle():
     features, labels = blobs(100)
     labels[0] = 7

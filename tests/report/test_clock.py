@@ -2,7 +2,7 @@
 
 import pytest
 
-from pofx.report.clock import MEASURED_SHARE, MOST_MEASURED, Clock, affordable
+from pofx.report.clock import MEASURED_SHARE, MOST_MEASURED, RESERVE, Clock, affordable
 
 
 class Time:
@@ -15,7 +15,7 @@ class Time:
         return self.now
 
 
-def test_fits_and_sections_take_all_there_is_and_no_more():
+def test_fits_and_sections_take_what_there_is_but_a_reserve():
     time = Time()
     clock = Clock(2, time)
     for later in (2.0, 1.0, 0.0):
@@ -23,7 +23,7 @@ def test_fits_and_sections_take_all_there_is_and_no_more():
     assert clock.left == pytest.approx(MEASURED_SHARE * 120)
     for later in (3.0, 1.0, 0.0):
         time.now += clock.for_section(1.0, later)
-    assert clock.left == pytest.approx(0) and clock.elapsed == pytest.approx(120)
+    assert clock.left == pytest.approx(RESERVE * 120) and clock.elapsed == pytest.approx((1 - RESERVE) * 120)
 
 
 def test_what_one_does_not_take_is_left_to_the_others():

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pofx.evaluation.feature_floors import FLOORS, Transform, floor
 from pofx.evaluation.probes import cluster_agreement, linear_probe, neighbour_probe
+from pofx.measures.alike import checked_count
 
 Images = NDArray[np.generic]
 Labels = NDArray[np.generic]
@@ -114,10 +115,15 @@ def feature_table(
         n_few: labelled images of a second linear probe, the first ones of those.
         n_test: test images, at random; None: all. (Test images are often sorted by class: never the first ones.)
         seeds: a measurement for each: it chooses the labelled and the test images, and begins what is random.
+
+    Raises:
+        ValueError: no seed, fewer than two labelled images or no test image is asked for.
     """
-    n_labels = min(n_labels or len(train), len(train))
-    n_test = min(n_test or len(test), len(test))
-    n_few = min(n_few, n_labels)
+    if not len(seeds):
+        raise ValueError("seeds is empty: each seed is a measurement, and one is needed at least")
+    n_labels = len(train) if n_labels is None else min(checked_count(n_labels, "n_labels", 2), len(train))
+    n_test = len(test) if n_test is None else min(checked_count(n_test, "n_test", 1), len(test))
+    n_few = min(checked_count(n_few, "n_few", 2), n_labels)
     parts = {seed: (some(len(train), n_labels, [seed, 0]), some(len(test), n_test, [seed, 1])) for seed in seeds}
     measured: dict[str, list[Measured]] = {}
 

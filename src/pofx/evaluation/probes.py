@@ -8,6 +8,7 @@ Shapes: features (n, k), labels (n,).
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ def neighbour_probe(
     features: Features, labels: Labels, test_features: Features, test_labels: Labels, *, seed: int = 0
 ) -> Probed:
     """The vote of the nearest neighbours; arguments as for `linear_probe`."""
-    most = len(labels) - round(CHOOSING_FRACTION * len(labels))
+    most = len(labels) - _choosing(len(labels))
     readers = (NeighbourReader(k, standardised) for standardised in (True, False) for k in NEIGHBOURS if k <= most)
     return _probe(readers, features, labels, test_features, test_labels, seed)
 
@@ -153,10 +154,10 @@ def _chosen(readers: list[R], features: Features, labels: Labels, seed: int) -> 
     several the first."""
     counts = np.unique(labels, return_counts=True)[1]
     # A class of a single image cannot be on both sides; nor need every class be on either where there are many.
-    n_choosing = round(CHOOSING_FRACTION * len(labels))
+    n_choosing = _choosing(len(labels))
     can_stratify = counts.min() > 1 and min(n_choosing, len(labels) - n_choosing) >= len(counts)
     seen, unseen, seen_labels, unseen_labels = train_test_split(
-        features, labels, test_size=CHOOSING_FRACTION, random_state=seed, stratify=labels if can_stratify else None
+        features, labels, test_size=n_choosing, random_state=seed, stratify=labels if can_stratify else None
     )
     if len(np.unique(seen_labels)) < 2:
         raise ValueError("a probe needs images of at least two classes, and several of each")
@@ -167,6 +168,11 @@ def _chosen(readers: list[R], features: Features, labels: Labels, seed: int) -> 
     accuracies = [accuracy(reader) for reader in readers]
     best = int(np.argmax(accuracies))
     return readers[best], accuracies[best]
+
+
+def _choosing(n: int) -> int:
+    """Of n labelled images so many choose the reader."""
+    return math.ceil(CHOOSING_FRACTION * n)
 
 
 def _plain(features: Features) -> Features:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 
 #: Of all minutes so many, and at most so many seconds, are kept for measuring what the fits have learned.
 MEASURED_SHARE, MOST_MEASURED = 0.4, 360.0
+#: Sections plan with so much less than there is: their estimates are of few images, and pictures take time, too.
+RESERVE = 0.05
 #: A fit gets no fewer seconds; where the minutes are too few for all of them, the page takes longer.
 LEAST_FIT = 2.0
 
@@ -53,7 +55,8 @@ class Clock:
 
     def for_section(self, weight: float, weights_after: float) -> float:
         """Seconds of a section of this weight, if others of so much weight come after it."""
-        return self.left * weight / (weight + weights_after)
+        kept = 0.0 if self.seconds is None else RESERVE * self.seconds
+        return max(0.0, self.left - kept) * weight / (weight + weights_after)
 
 
 def affordable(work: Callable[[int], object], seconds: float, *, least: int, most: int) -> int:

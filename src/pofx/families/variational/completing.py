@@ -166,7 +166,10 @@ class ImageCompletion(CompletingModel, EvidenceBounds):
         work = n_classes * (COMPLETIONS + 1) * -(-n_samples // (COMPLETIONS + 1))
         known, known_error = self._by_chunks(len(reader), self._chains_a_group, "draws", work, estimate)
         value = whole.lower - known - self._log_density_of_known(partly)
-        return UnknownLogProb(value, np.hypot(whole.std_error, known_error), is_exact=False)
+        error = np.hypot(whole.std_error, known_error)
+        # Nothing has a probability of 1: there is nothing to be estimated.
+        all_known = partly.known.reshape(len(partly.X), -1).all(axis=1)
+        return UnknownLogProb(np.where(all_known, 0.0, value), np.where(all_known, 0.0, error), is_exact=False)
 
     # ---- helpers ----------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from pofx.report.study import COLUMNS, Images, Study
 #: ones.
 CALIBRATED, JUDGED, LEAST = 2_000, 10_000, 40
 #: Where the time is short, so many of each are enough. Of a model's share of it so much goes to either.
-FEW, SHARE = 200, 0.3
+FEW, SHARE = 80, 0.3
 RATE = 0.05
 #: What images are judged by: the first that a model can tell.
 SCORES = (("typicality", "typicality_statistics"), ("log_prob", "score_samples"))

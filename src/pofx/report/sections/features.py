@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pofx.evaluation.feature_floors import FLOORS
-from pofx.evaluation.features import TRANSFORM, FeatureRow, FeatureTable, feature_table
+from pofx.evaluation.feature_floors import FLOORS, RANDOM_FEATURES
+from pofx.evaluation.features import TRANSFORM, FeatureRow, FeatureTable, feature_table, transform_of
 from pofx.pages.feature_map import MAP_NOTE, map_page
 from pofx.report.clock import affordable
 from pofx.report.section import Picture, Section, Table
@@ -16,8 +16,8 @@ from pofx.report.study import Study
 
 #: Images of the map, and images that probes learn from and are tested on, at most.
 MAPPED, LABELLED, TESTED = 600, 2_000, 1_000
-#: Probes learn from so many images at least, whatever the time; and features are about so many times as many as pixels.
-LEAST_LABELLED, WIDTH = 200, 2.0
+#: Probes learn from so many images at least, whatever the time.
+LEAST_LABELLED = 200
 #: Held-out images of every class, about, that a probe needs.
 FEWEST = 5
 
@@ -49,12 +49,17 @@ def features(study: Study, seconds: float) -> Section | None:
 
 
 def _probes(study: Study, models: Mapping[str, Any], seconds: float) -> Table:
+    started = time.perf_counter()
     n_labelled = _affordable_labels(study, models, seconds)
     training, tested = study.training.some(n_labelled, study.seed), study.held_out.some(TESTED, study.seed)
     assert training.labels is not None and tested.labels is not None
     rows: dict[str, FeatureRow] = {}
     table: FeatureTable | None = None
+    without: list[str] = []
     for name, model in models.items():
+        if table is not None and time.perf_counter() - started > seconds:
+            without.append(name)
+            continue
         # The floors are of no model: once is enough.
         table = feature_table(
             model, training.images, training.labels, tested.images, tested.labels, layers=[TRANSFORM, *_middle(model)],
@@ -72,12 +77,12 @@ def _probes(study: Study, models: Mapping[str, Any], seconds: float) -> Table:
          "clusters_nmi": row.clusters[0], "labels": whole.n_labels, "test_images": whole.n_test}
         for row in whole.rows
     ]  # fmt: skip
-    return Table("features", whole.cells(), records, whole.note)
+    missing = f" There was no time for those of {' and '.join(without)}." if without else ""
+    return Table("features", whole.cells(), records, whole.note + missing)
 
 
 def _affordable_labels(study: Study, models: Mapping[str, Any], seconds: float) -> int:
     """How many labelled images the probes may learn from; an iteration of theirs takes time in proportion."""
-    n_rows = len(FLOORS) + sum(1 + len(_middle(model)) for model in models.values())
     tested = study.held_out.some(TESTED, study.seed)
     assert tested.labels is not None
 
@@ -89,11 +94,20 @@ def _affordable_labels(study: Study, models: Mapping[str, Any], seconds: float) 
             seeds=[study.seed],
         )  # fmt: skip
 
-    # The layers of networks have more features than an image has pixels, often.
-    each = seconds / (n_rows * WIDTH)
     return affordable(
-        probe_pixels, each, least=min(LEAST_LABELLED, len(study.training)), most=min(LABELLED, len(study.training))
-    )
+        probe_pixels, seconds / _times_pixels(study, models), least=min(LEAST_LABELLED, len(study.training)),
+        most=min(LABELLED, len(study.training)),
+    )  # fmt: skip
+
+
+def _times_pixels(study: Study, models: Mapping[str, Any]) -> float:
+    """How many times as long as on pixels all probes take: in proportion to the features, and never less than half."""
+    few = study.training.images[:2]
+    n_pixels = few[0].size
+    numbers = [n_pixels, n_pixels, n_pixels, RANDOM_FEATURES]  # PCA and the autoencoder have no more
+    for model in models.values():
+        numbers += [transform_of(model, layer)(few).shape[1] for layer in (TRANSFORM, *_middle(model))]
+    return sum(max(0.5, number / n_pixels) for number in numbers)
 
 
 def _middle(model: Any) -> list[str]:
