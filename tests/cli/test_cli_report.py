@@ -236,3 +236,16 @@ def test_a_share_comes_before_the_test_images_of_a_file(tmp_path, small, without
     for holdout, n in ((["--holdout", "0.3"], 30), ([], 10)):
         assert main(["report", str(tmp_path / "a.npz"), *holdout, *words, "-o", str(tmp_path / "page.html")]) == 0
         assert len(np.load(tmp_path / "page_files" / "images.npz")["x_test"]) == n
+
+
+def test_a_class_that_no_model_learned_from_does_not_say_what_is_ordinary(tmp_path, without_long_sections):
+    digits = pofx.load_source("digits").images
+    X_test, y_test = np.concatenate([digits[300:400], 16 - digits[300:500]]), np.repeat([0, 1], [100, 200])
+    np.savez(tmp_path / "a.npz", x_train=digits[:300], y_train=np.zeros(300, int), x_test=X_test, y_test=y_test)
+    words = ["--models", "histograms", "--max-minutes", "0.5", "--no-verbose"]
+    assert main(["report", str(tmp_path / "a.npz"), *words, "-o", str(tmp_path / "page.html")]) == 0
+    assert "Of the 100 held-out images of the classes that the models learned from up to 50" in words_of(
+        tmp_path / "page.html"
+    )
+    rows = {row["image"]: row["flagged"] for row in table(tmp_path / "page_files", "atypical")}
+    assert all(rows[f"test {i}"] == "True" for i in range(100, 300))

@@ -35,19 +35,22 @@ def atypical(study: Study, seconds: float) -> Section:
         "The least typical images under each model; p says how often an ordinary image is as atypical.",
         "An odd image is not a wrong one, and of many ordinary images some are flagged by chance.",
     )
-    if len(study.held_out) < LEAST:
-        section.add(
-            Text(f"{LEAST} held-out images are needed to say what is ordinary, and there are {len(study.held_out)}.")
-        )
+    usual = _of_known_classes(study)
+    n_usual = int(usual.sum())
+    of_what = "held-out images" if usual.all() else "held-out images of the classes that the models learned from"
+    if n_usual < LEAST:
+        section.add(Text(f"{LEAST} {of_what} are needed to say what is ordinary, and there are {n_usual}."))
         return section
     order = np.random.default_rng([study.seed, 23]).permutation(len(study.held_out))
-    n_own = min(CALIBRATED, len(order) // 2)
-    own, others = study.held_out.part(np.sort(order[:n_own])), study.held_out.part(np.sort(order[n_own:]))
+    own_indices = order[usual[order]][: min(CALIBRATED, n_usual // 2)]
+    own = study.held_out.part(np.sort(own_indices))
+    others = study.held_out.part(np.setdiff1d(order, own_indices))
     section.add(
         Text(
-            f"Of the {len(order):,} held-out images up to {n_own:,} at random say what is ordinary. As far as the time "
-            f"allowed, the other {len(others):,} are judged, and after them images that the models were fitted to. "
-            "Where both are of one law, these look more typical to a model than new ones: of them fewer are flagged."
+            f"Of the {n_usual:,} {of_what} up to {len(own):,} at random say what is ordinary. As far as the time "
+            f"allowed, the other {len(others):,} held-out ones are judged, and after them images that the models were "
+            "fitted to. Where both are of one law, these look more typical to a model than new ones: of them fewer are "
+            "flagged."
         )
     )
     cells = [["model", "ordinary", "judged", "flagged", "expected if all were so", "flagged of the held-out ones"]]
@@ -85,6 +88,12 @@ def atypical(study: Study, seconds: float) -> Section:
     section.finding = "; ".join(f"to {row[0]} {row[3]} of {row[2]}" for row in cells[1:])
     section.finding = f"Atypical are, at a false-alarm rate of {RATE:.0%}: {section.finding} images that were judged."
     return section
+
+
+def _of_known_classes(study: Study) -> NDArray[np.bool_]:
+    """Which held-out images can say what is ordinary: all, but those of a class that no model learned from."""
+    labels, learned = study.held_out.labels, study.training.labels
+    return np.ones(len(study.held_out), dtype=bool) if labels is None or learned is None else np.isin(labels, learned)
 
 
 def _affordable(work: Callable[[NDArray[Any]], object], images: Images, seconds: float) -> int:
