@@ -147,7 +147,7 @@ class OutlierDetector(OutlierAnswers):
 
         Raises:
             ValueError, TypeError: scikit-learn's own, for parameters and data that cannot be used; a model without what
-                the score needs; too few images; images that a fitted model was fitted to.
+                the score needs; too few images; most of the images are of those that a fitted model was fitted to.
 
         Warns:
             UserWarning: with so few calibration images nothing could ever be flagged.
@@ -282,9 +282,11 @@ class OutlierDetector(OutlierAnswers):
 
 
 def refuse_known_images(model: Any, images: Images, labels: NDArray[Any] | None) -> None:
-    """ValueError if these are the very images (and labels) that a model was fitted to."""
-    was_fitted_to = getattr(model, "was_fitted_to", None)
-    if was_fitted_to is not None and was_fitted_to(images, labels):
+    """ValueError if most of these are images that a model was fitted to, whatever their order and labels."""
+    if not hasattr(model, "knows_most_of"):
+        return
+    # A file of before has a fingerprint alone; and images that all come twice are known by nothing else.
+    if model.knows_most_of(images) or model.was_fitted_to(images, labels):
         raise ValueError(
             f"these are the images that the {type(model).__name__} was fitted to: it knows them too well for their "
             "scores to be those of ordinary images. Give others, or a model that is not fitted"
