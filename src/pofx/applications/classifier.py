@@ -119,6 +119,8 @@ class GenerativeClassifier(ClassifierAnswers):
             ValueError, TypeError: scikit-learn's own, for parameters and data that cannot be used; a model without
                 p(x|y); too few images; images that a fitted model was fitted to, or labels that it was not.
 
+            KeyboardInterrupt: Ctrl-C during the fit without labels of ``unlabelled="imputed"``; its checkpoint stays.
+
         Warns:
             UserWarning: with so few held-out images nothing could ever be rejected.
         """
@@ -173,6 +175,8 @@ class GenerativeClassifier(ClassifierAnswers):
         if self.unlabelled == "marginal" or not learned.n_unlabelled:
             return model.fit(images, labels)
         without = without_labels(model).fit(images)
+        if getattr(without, "stopped_by_", None) == "interrupt":
+            raise KeyboardInterrupt("interrupted before p(x|y) was fitted: there is no classifier yet")
         return halved(model).fit(images, imputed_labels(without, images, learned, self.seed_))
 
     def _known_codes(self, labels: NDArray[Any]) -> NDArray[np.int64]:

@@ -55,7 +55,7 @@ def check_sample(sample: Any) -> None:
         raise ValueError(f"the hashes of the images are a list of at most {KEPT}")
     if not all(type(number) is int and 0 <= number < 2**64 for number in sample):
         raise ValueError("the hashes of the images are integers of 64 bits")
-    if any(second <= first for first, second in zip(sample, sample[1:], strict=False)):
+    if sample != sorted(set(sample)):
         raise ValueError("the hashes of the images are ascending")
 
 
