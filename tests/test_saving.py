@@ -64,6 +64,8 @@ def rewritten(good, path, **changes):
         ({"state": {"held_out_score": "good"}}, "state"),
         ({"state": {"held_out_indices": {"dtype": "<i8", "values": [[1]]}}}, "state"),
         ({"state": {"held_out_indices": {"dtype": "<i8", "values": [-1]}}}, "state"),
+        ({"provenance": {"image_hashes": [2**64]}}, "64 bits"),
+        ({"provenance": {"image_hashes": None}}, "at most"),
         ({"parameters": {"checkpoint_dir": "anywhere"}}, "checkpoint_dir"),
         ({"parameters": {"device": "cuda"}}, "device"),
     ],

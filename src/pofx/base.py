@@ -26,6 +26,7 @@ from pofx import registry
 from pofx.attachment import Attachment
 from pofx.data.checking import check_labels, check_rows, infer_format
 from pofx.data.collection import printable
+from pofx.data.image_hashes import holds_most_of
 from pofx.data.images import ImageFormat, ImageSpec
 from pofx.data.labels import learn_classes, with_labelled_repeated
 from pofx.data.reader import ImageReader
@@ -38,7 +39,14 @@ from pofx.engine.phase import HeldOutScore, Phase
 from pofx.engine.randomness import draw_seed
 from pofx.files.model_file import ModelFileError
 from pofx.fitted import FittedNetwork
-from pofx.saving import data_fingerprint, load_estimator, provenance_of, run_fingerprint, save_estimator
+from pofx.saving import (
+    IMAGE_HASHES,
+    data_fingerprint,
+    load_estimator,
+    provenance_of,
+    run_fingerprint,
+    save_estimator,
+)
 
 Density = Literal["exact", "lower bound", "none"]
 M = TypeVar("M", bound="GenerativeModel")
@@ -62,7 +70,7 @@ class GenerativeModel(FittedNetwork, ABC):
         classes_, class_prior_, n_unlabelled_: labels, their frequencies, and how many images had none, if
             ``conditional``.
         seed_: the integer that all randomness of this fit came from.
-        provenance_: versions, seed, data fingerprint, minutes.
+        provenance_: versions, seed, data fingerprint, hashes of some of the images, minutes.
     """
 
     density: ClassVar[Density]
@@ -203,7 +211,7 @@ class GenerativeModel(FittedNetwork, ABC):
         self.history_ = result.history
         self.n_steps_, self.n_epochs_, self.stopped_by_ = result.n_steps, result.n_epochs, result.stopped_by
         self.held_out_score_ = result.best_score
-        self.provenance_ = provenance_of(self, fingerprint, len(rows), resolve_device(self.device, dtype), result)
+        self.provenance_ = provenance_of(self, fingerprint, rows, resolve_device(self.device, dtype), result)
         # The training is done: a Ctrl-C now waits for the seconds that this takes, a second one does not.
         with InterruptFlag():
             self._after_fit(training, held_out)
@@ -353,6 +361,16 @@ class GenerativeModel(FittedNetwork, ABC):
                 return False
             codes = learned.codes
         return bool(self.provenance_.get("data_fingerprint") == data_fingerprint(rows, codes))
+
+    def knows_most_of(self, X: ArrayLike) -> bool:
+        """Whether most of these images are of the fit, whatever their labels, their order and their number.
+
+        It goes by hashes of at most 512 images of the fit (see `sampled_hashes`): of a few images of a large collection
+        none may be among them. A model from a file that was written before there were hashes knows none.
+        """
+        check_is_fitted(self)
+        rows, _ = check_rows(self, X, reset=False)
+        return holds_most_of(self.provenance_.get(IMAGE_HASHES, []), rows)
 
 
 def rows_counted(count: Callable[[int, int], None], start: int, n: int, n_images: int) -> Callable[[int, int], None]:

@@ -23,6 +23,7 @@ from pofx import registry
 from pofx._version import __version__
 from pofx.attachment import Attachment
 from pofx.data.checking import iterate_parts
+from pofx.data.image_hashes import check_sample, sampled_hashes
 from pofx.data.images import ImageFormat
 from pofx.engine.history import History
 from pofx.engine.loop import TrainingResult
@@ -32,6 +33,8 @@ from pofx.files.model_file import ModelFileError
 
 #: Parameters that say where and how loudly this program runs; a file neither holds nor sets them.
 LOCAL_PARAMETERS = ("checkpoint_dir", "device", "verbose")
+#: Where the provenance holds `sampled_hashes` of the images of the fit; files of before have none.
+IMAGE_HASHES = "image_hashes"
 
 
 def data_fingerprint(rows: NDArray[Any], labels: NDArray[np.int64] | None) -> str:
@@ -61,9 +64,9 @@ def run_fingerprint(estimator: Any, fingerprint: str) -> str:
 
 
 def provenance_of(
-    estimator: Any, fingerprint: str, n_images: int, device: torch.device, result: TrainingResult
+    estimator: Any, fingerprint: str, rows: NDArray[Any], device: torch.device, result: TrainingResult
 ) -> dict[str, Any]:
-    """Versions, seed, data and cost of a fit: what one needs to repeat it."""
+    """Versions, seed, data and cost of a fit: what one needs to repeat it, and to know its images again."""
     return {
         "pofx": __version__,
         "torch": torch.__version__,
@@ -75,7 +78,8 @@ def provenance_of(
         "threads": torch.get_num_threads(),
         "seed": estimator.seed_,
         "data_fingerprint": fingerprint,
-        "n_images": n_images,
+        IMAGE_HASHES: sampled_hashes(rows),
+        "n_images": len(rows),
         "n_steps": result.n_steps,
         "n_epochs": result.n_epochs,
         "stopped_by": result.stopped_by,
@@ -199,6 +203,7 @@ def _unpacked(file: model_file.ModelFile, header: model_file.ModelHeader, prefix
     try:
         estimator._validate_params()
         n_classes = _restore(estimator, header.state)
+        check_sample(header.provenance.get(IMAGE_HASHES, []))
     except InvalidParameterError as error:
         raise ModelFileError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -88,6 +88,22 @@ def test_a_classifier_fits_p_of_x_given_y_to_the_imputed_labels(tmp_path):
     assert labelled_alone.fit(X[:300], Y[:300]).model_.max_minutes == 10
 
 
+def test_a_fit_without_labels_that_is_interrupted_is_the_last(tmp_path, monkeypatch):
+    fit, fitted = pofx.VAE.fit, []
+
+    def interrupted(self, X, y=None):
+        fitted.append(self.conditional)
+        fit(self, X, y).stopped_by_ = "interrupt"
+        return self
+
+    monkeypatch.setattr(pofx.VAE, "fit", interrupted)
+    classifier = pofx.GenerativeClassifier(pofx.VAE(checkpoint_dir=tmp_path, **FAST), random_state=0)
+    with pytest.raises(KeyboardInterrupt, match="no classifier yet"):
+        classifier.fit(X[:300], GIVEN)
+    assert fitted == [False] and not hasattr(classifier, "model_")
+    assert list((tmp_path / "unlabelled").iterdir())
+
+
 def test_the_marginal_is_there_for_those_who_ask():
     found = pofx.GenerativeClassifier(pofx.VAE(**FAST), unlabelled="marginal", random_state=0).fit(X[:300], GIVEN)
     assert found.model_.n_unlabelled_ > 0

@@ -283,6 +283,28 @@ def test_known_images_are_refused_whatever_comes_with_them(labels):
             pofx.OutlierDetector(model, **how).fit(X, y)
 
 
+def test_known_images_are_refused_in_any_order_and_number_with_any_labels_and_new_ones_are_not(tmp_path):
+    X, y = DIGITS[:200], LABELS[:200]
+    model = pofx.VAE(**VAE | {"max_epochs": 1, "conditional": True}).fit(X, y)
+    shuffled = np.random.default_rng(0).permutation(200)
+    loaded = pofx.load(model.save(tmp_path / "model.pofx"))
+    for images, labels in ((X, None), (X[shuffled], y[shuffled]), (X[1:], y[1:]), (X, (y + 1) % 10), (X[::4], None)):
+        for known_by in (model, loaded):
+            with pytest.raises(ValueError, match="was fitted to"):
+                pofx.OutlierDetector(known_by).fit(images, labels)
+    pofx.OutlierDetector(model, random_state=0).fit(DIGITS[200:400])
+    pofx.OutlierDetector(model, random_state=0).fit(DIGITS[190:400])  # ten that it knows, of 210
+
+
+def test_of_a_model_from_a_file_without_hashes_the_very_images_are_refused(tmp_path):
+    model = pofx.VAE(**VAE | {"max_epochs": 1}).fit(DIGITS[:200])
+    del model.provenance_["image_hashes"]
+    loaded = pofx.load(model.save(tmp_path / "model.pofx"))
+    with pytest.raises(ValueError, match="was fitted to"):
+        pofx.OutlierDetector(loaded).fit(DIGITS[:200])
+    pofx.OutlierDetector(loaded, random_state=0).fit(DIGITS[:199])
+
+
 @pytest.mark.parametrize("family", ["pixelcnn", "gan"])
 def test_other_families_take_part_by_what_they_have(family):
     small = {"pixelcnn": {"n_layers": 1, "n_channels": 8}, "gan": {"width": 32, "depth": 1, "encoder": True}}[family]

@@ -95,6 +95,8 @@ def _detector_facts(detector: OutlierDetector) -> dict[str, object]:
 
 
 def _model_facts(fitted: GenerativeModel) -> dict[str, object]:
+    from pofx.saving import IMAGE_HASHES
+
     facts: dict[str, object] = {
         "model": f"{type(fitted).__name__} (density: {fitted.density})",
         "images": str(fitted.spec_),
@@ -115,7 +117,7 @@ def _model_facts(fitted: GenerativeModel) -> dict[str, object]:
         )
     if getattr(fitted, "posterior_collapsed_", False):
         facts["posterior"] = "collapsed: the latents say next to nothing about the image"
-    facts |= fitted.provenance_
+    facts |= {name: value for name, value in fitted.provenance_.items() if name != IMAGE_HASHES}
     defaults = type(fitted)().get_params()
     facts["parameters that are not the defaults"] = (
         ", ".join(f"{name}={value!r}" for name, value in fitted.get_params().items() if value != defaults[name])
