@@ -123,6 +123,38 @@ def test_a_longer_word_for_what_is_rejected_is_not_cut_short():
         )
 
 
+class NeverFitted(pofx.VAE):
+    def fit(self, X, y=None):
+        raise AssertionError("what was wrong could be known before")
+
+
+@pytest.mark.parametrize(
+    ("n", "labels", "words", "message"),
+    [
+        (100, np.where(Y % 2, "rejected", "accepted"), {}, "a class is called 'rejected'"),
+        (100, np.array([3, 5] + 98 * [-1]), {"calibrated": True, "false_alarm_rate": 0.2}, "none of them has one"),
+        (6, Y, {}, r"of 6 images 1 are held out\. Give more images, or raise holdout_fraction$"),
+        (2, Y, {}, "0 would be held out, and 2 train. Give more images, or raise holdout_fraction$"),
+        (2, Y, {"holdout_fraction": 0.9}, "2 would be held out, and 0 train. Give more images, or lower holdout_fract"),
+    ],
+)
+def test_what_is_wrong_is_said_before_the_model_is_fitted(n, labels, words, message):
+    classifier = pofx.GenerativeClassifier(NeverFitted(), **{"random_state": 0} | words)
+    with pytest.raises(ValueError, match=message):
+        classifier.fit(X[:n], labels[:n])
+
+
+def test_where_nothing_can_be_rejected_the_caller_is_told_in_the_classifiers_own_words():
+    with pytest.warns(UserWarning, match=r"nothing can be rejected.* or raise holdout_fraction$") as told:
+        pofx.GenerativeClassifier(pofx.VAE(**FAST), random_state=0).fit(X[:100], Y[:100])
+    assert [warning.filename for warning in told] == [__file__]
+
+
+def test_a_collection_that_holds_its_images_twice_can_be_learned_from():
+    twice = np.repeat(np.arange(200), 2)
+    pofx.GenerativeClassifier(pofx.VAE(**FAST), random_state=0, holdout_fraction=0.3).fit(X[twice], Y[twice])
+
+
 def test_it_works_in_pipelines_searches_and_cross_validation():
     inner = pofx.GenerativeClassifier(pofx.VAE(**FAST), false_alarm_rate=0.2, random_state=0)
     pipeline = make_pipeline(FunctionTransformer(np.rint), inner)

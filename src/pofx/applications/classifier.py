@@ -16,7 +16,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from pofx import registry
 from pofx.applications.classification import fitted_temperature
-from pofx.applications.classifier_answers import REJECTED, ClassifierAnswers
+from pofx.applications.classifier_answers import ClassifierAnswers
+from pofx.applications.classifier_checks import (
+    CALIBRATION,
+    REFERENCE,
+    calibration_images,
+    known_codes,
+    require_classes,
+    require_labelled,
+    warn_if_nothing_can_be_rejected,
+)
 from pofx.applications.classifier_file import restored, to_attachment
 from pofx.applications.image_parts import taken
 from pofx.applications.imputation import halved, imputed_labels, without_labels
@@ -133,42 +142,48 @@ class GenerativeClassifier(ClassifierAnswers):
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         labels = check_labels(y, len(images))
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
-        held_out = self._fit_model(images, labels)
-        self.classes_ = self.model_.classes_
-        if self.classes_.dtype.kind not in "biuf" and REJECTED in self.classes_:
-            raise ValueError(f"a class is called {REJECTED!r}, as images of no class are")
+        model, held_out = self._model_and_held_out(images, labels)
+        training = np.delete(np.arange(len(images)), held_out)
+        classes = model.classes_ if is_fitted(model) else learn_classes(labels[training]).classes
+        # Whatever can be wrong is said before the hours that a fit may take.
+        codes = known_codes(labels[held_out], classes)
+        if self.calibrated:
+            require_labelled(codes)
+        n_calibration = calibration_images(model, self.rejection, len(images), len(held_out))
+        warn_if_nothing_can_be_rejected(model, n_calibration, self.false_alarm_rate)
+        if not is_fitted(model):
+            model = self._fitted(model, taken(images, training), labels[training])
+        self.model_, self.classes_ = model, model.classes_
         n_classes = len(self.classes_)
         uniform = self.prior == "uniform"
-        self.class_prior_ = np.full(n_classes, 1 / n_classes) if uniform else np.asarray(self.model_.class_prior_)
-        own, codes = taken(images, held_out), self._known_codes(labels[held_out])
-        self.detector_ = OutlierDetector(
-            self.model_,
+        self.class_prior_ = np.full(n_classes, 1 / n_classes) if uniform else np.asarray(model.class_prior_)
+        own = taken(images, held_out)
+        detector = OutlierDetector(
+            model,
             self.rejection,
             false_alarm_rate=self.false_alarm_rate,
-            reference_fraction=0.5,
-            calibration_fraction=0.5,
+            reference_fraction=REFERENCE,
+            calibration_fraction=CALIBRATION,
             random_state=self.seed_,
-        ).fit(own)
+        )
+        self.detector_ = detector._learn(own, None, refuses_known=False)
         self.temperature_ = self._temperature(own, codes) if self.calibrated else 1.0
         self.held_out_ = held_out
         return self
 
-    def _fit_model(self, images: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.int64]:
-        """Set ``model_``; the images that it was not fitted to."""
+    def _model_and_held_out(self, images: NDArray[Any], labels: NDArray[Any]) -> tuple[Any, NDArray[np.int64]]:
+        """The model, fitted or to be, and the images that it is not fitted to."""
         if is_fitted(self.model):
-            _require_classes(self.model)
+            require_classes(self.model)
             refuse_known_images(self.model, images, labels)
-            self.model_ = self.model
-            return np.arange(len(images))
+            return self.model, np.arange(len(images))
         model = clone(registry.family(DEFAULT_FAMILY)() if self.model is None else self.model)
-        _require_classes(model.set_params(conditional=True))
+        require_classes(model.set_params(conditional=True))
         if model.get_params(deep=False).get("levels", 0) is None:
             # Those of all images: the model may get none that has the greatest value.
             model.set_params(levels=integer_levels(images))
-        held_out = set_aside(learn_classes(labels).codes, self.holdout_fraction, np.random.default_rng(self.seed_))
-        training = np.delete(np.arange(len(images)), held_out)
-        self.model_ = self._fitted(model, taken(images, training), labels[training])
-        return held_out
+        rng = np.random.default_rng(self.seed_)
+        return model, set_aside(learn_classes(labels).codes, self.holdout_fraction, rng)
 
     def _fitted(self, model: Any, images: NDArray[Any], labels: NDArray[Any]) -> Any:
         learned = learn_classes(labels)
@@ -179,19 +194,8 @@ class GenerativeClassifier(ClassifierAnswers):
             raise KeyboardInterrupt("interrupted before p(x|y) was fitted: there is no classifier yet")
         return halved(model).fit(images, imputed_labels(without, images, learned, self.seed_))
 
-    def _known_codes(self, labels: NDArray[Any]) -> NDArray[np.int64]:
-        """Class numbers of held-out images, `UNLABELLED` of those without a label."""
-        codes = np.searchsorted(self.classes_, labels).clip(max=len(self.classes_) - 1)
-        known = self.classes_[codes] == labels
-        unknown = np.unique(labels[~known])
-        if len(unknown) and not (unknown.tolist() == [UNLABELLED] and unknown.dtype.kind in "if"):
-            raise ValueError(f"y holds labels that the model was not fitted to: {unknown.tolist()[:10]}")
-        return np.where(known, codes, UNLABELLED).astype(np.int64)
-
     def _temperature(self, images: NDArray[Any], codes: NDArray[np.int64]) -> float:
         known = codes != UNLABELLED
-        if not known.any():
-            raise ValueError("calibrated=True needs held-out images that have a label, and none of them has one")
         joint_NK = self.model_.class_log_probs(images[known]) + np.log(self.class_prior_)
         return fitted_temperature(joint_NK, codes[known])
 
@@ -216,9 +220,3 @@ class GenerativeClassifier(ClassifierAnswers):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "detector_")
-
-
-def _require_classes(model: Any) -> None:
-    if not hasattr(model, "class_log_probs"):
-        is_one = "is not conditional" if is_fitted(model) else "has no class_log_probs"
-        raise ValueError(f"{type(model).__name__} {is_one}: a generative classifier needs a model of p(x|y)")

@@ -87,7 +87,13 @@ def set_aside(codes: Indices, share: float, rng: np.random.Generator) -> Indices
     Raises:
         ValueError: too few images.
     """
-    _, _, n_aside = Sizes(0.0, share, trains=True, refers=False).counts(len(codes))
+    n = len(codes)
+    n_aside = round(share * n)
+    if not 0 < n_aside < n:
+        raise ValueError(
+            f"Found array with {n} sample(s), too few: {n_aside} would be held out, and {n - n_aside} train. Give more "
+            f"images, or {'raise' if n_aside == 0 else 'lower'} holdout_fraction"
+        )
     aside = rng.permutation(len(codes))[:n_aside]
     trained = np.unique(np.delete(codes, aside))
     _, first = np.unique(codes[aside], return_index=True)

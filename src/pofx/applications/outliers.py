@@ -152,6 +152,17 @@ class OutlierDetector(OutlierAnswers):
         Warns:
             UserWarning: with so few calibration images nothing could ever be flagged.
         """
+        self._learn(X, y, refuses_known=True)
+        self._warn_if_nothing_can_be_flagged()
+        return self
+
+    def _learn(self, X: ArrayLike, y: ArrayLike | None, *, refuses_known: bool) -> Self:
+        """`fit` without a warning.
+
+        Args:
+            refuses_known: whether images that a fitted model knows are refused; not where it was just fitted to others
+                of the same collection, which may hold an image twice.
+        """
         for name in ("model_", "classes_", "_judges", "statistic_names_"):
             self.__dict__.pop(name, None)
         self._validate_params()
@@ -170,7 +181,7 @@ class OutlierDetector(OutlierAnswers):
         sizes = Sizes(self.reference_fraction, self.calibration_fraction, trains=trains, refers=refers)
         if self.reference_fraction + self.calibration_fraction >= 1 and trains and self.n_folds is None:
             raise ValueError("reference_fraction and calibration_fraction leave no images to fit the model to")
-        if not trains and (tiling is None or shape_HWC(images.shape)[:2] == tiling.tile):
+        if refuses_known and not trains and (tiling is None or shape_HWC(images.shape)[:2] == tiling.tile):
             refuse_known_images(self.model, images, labels)
         told_apart = codes if self._per_class else None
         if self.n_folds is None:
@@ -196,7 +207,6 @@ class OutlierDetector(OutlierAnswers):
         # Scores given labels and scores without are two scores: new images must get the one that was calibrated.
         self._by_label = labels is not None and hasattr(judges[0].model, "classes_")
         self._set_learned(judges, calibration)
-        self._warn_if_nothing_can_be_flagged()
         if isinstance(score, Typicality):
             some = taken(images, parts[0].calibration[:1])
             some = some if tiling is None else tiling.tiles_of(some, None)[0][:1]
