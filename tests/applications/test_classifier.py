@@ -133,6 +133,7 @@ class NeverFitted(pofx.VAE):
     [
         (100, np.where(Y % 2, "rejected", "accepted"), {}, "a class is called 'rejected'"),
         (100, np.array([3, 5] + 98 * [-1]), {"calibrated": True, "false_alarm_rate": 0.2}, "none of them has one"),
+        (100, np.full(100, -1), {}, "no image has a label"),
         (6, Y, {}, r"of 6 images 1 are held out\. Give more images, or raise holdout_fraction$"),
         (2, Y, {}, "0 would be held out, and 2 train. Give more images, or raise holdout_fraction$"),
         (2, Y, {"holdout_fraction": 0.9}, "2 would be held out, and 0 train. Give more images, or lower holdout_fract"),
