@@ -60,3 +60,12 @@ def test_it_is_nearer_to_the_truth_and_less_varied(model):
 def test_options_reach_the_model(model, monkeypatch):
     cold, _ = draws_of(model, monkeypatch, 10**6, 1, temperature=1e-3)
     assert np.array_equal(cold, model.complete(X, KNOWN, temperature=1e-3, random_state=99))
+
+
+def test_a_value_that_is_none_is_named_where_it_is_known(model):
+    broken = X.astype(np.float64)
+    broken[2, 3, 3] = np.nan  # unknown there
+    model.complete(broken, KNOWN, random_state=0)
+    broken[3, 0, 1] = np.nan
+    with pytest.raises(ValueError, match=r"image 3 has NaN or infinity where it is known: .*mask"):
+        model.complete(broken, KNOWN)

@@ -167,6 +167,11 @@ class CompletingModel(GenerativeModel):
             np.zeros((1, *self.spec_.shape_CHW), dtype=np.int64), np.random.default_rng(0)
         )
         values = np.where(known, values, filler.flat[0])
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            image = int(np.argmin(np.isfinite(values).reshape(len(values), -1).all(axis=1)))
+            raise ValueError(
+                f"image {image} has NaN or infinity where it is known: let the mask mark the place as unknown (False)"
+            )
         # A data frame stays one: its names are held against those that the model was fitted to.
         reader = self._checked_reader(
             type(table)(values, columns=table.columns) if hasattr(table, "iloc") else values, y

@@ -43,3 +43,13 @@ def test_of_images_that_are_all_named_right_nothing_is_learned_but_that_they_may
     assert fitted_temperature(joint, codes) == pytest.approx(1, abs=1e-3)
     joint[0] = joint[0][[1, 2, 0]]  # a single one that is named wrong
     assert fitted_temperature(joint, codes) < 1
+
+
+def test_of_one_class_there_is_no_temperature_to_find():
+    assert fitted_temperature(np.array([[-3.0], [-9.0]]), np.array([0, 0])) == 1.0
+
+
+def test_probabilities_that_are_worse_than_none_are_warned_of():
+    joint = np.log(np.tile([0.9, 0.1], (50, 1)))
+    with pytest.warns(UserWarning, match="at a limit of the search"):
+        assert fitted_temperature(joint, np.ones(50, dtype=np.int64)) > np.exp(11.9)

@@ -122,6 +122,14 @@ def test_a_label_below_all_others_fits_its_type():
     assert with_rejected(labels, np.array([False, True]), -129).tolist() == [-128, -129]
 
 
+def test_labels_that_no_integer_of_64_bits_with_a_sign_holds_stay_what_they_are():
+    great = np.array([2**63 + 5, 3], dtype=np.uint64)
+    assert with_rejected(great, np.array([False, True]), -1).tolist() == [2**63 + 5, -1]
+    assert with_rejected(great[1:], np.array([False]), -1).dtype == np.int64
+    least = np.array([-(2**63)])
+    assert with_rejected(least, np.array([True]), -(2**63) - 1).tolist() == [-(2**63) - 1]
+
+
 def test_the_greatest_value_may_be_in_an_image_that_the_model_does_not_get():
     X, y = drawn(60, 3, 0.5, seed=0)
     X = X.astype(np.int64)

@@ -7,7 +7,7 @@ from PIL import Image
 
 import pofx
 from pofx.cli import main
-from pofx.cli.classifier_report import judged_by_labels, said_of
+from pofx.cli.classifier_report import judged_by_labels, only_held_out, said_of
 from pofx.pages.reliability import reliability_page
 
 
@@ -59,10 +59,17 @@ def test_another_rate_rejects_more(folder, classifier_path, capsys):
     assert rejected("--false-alarm-rate", "0.4") > rejected()
 
 
-def test_a_source_with_labels_is_fitted_and_saved(folder, monkeypatch, capsys):
-    small = {"width": 16, "depth": 1, "latent_dim": 3, "max_epochs": 3}
-    fit = pofx.VAE.fit
+@pytest.fixture
+def short_fits(monkeypatch):
+    """Models are small and their fits short; the classifiers that were fitted."""
+    small, found = {"width": 16, "depth": 1, "latent_dim": 3, "max_epochs": 3}, []
+    fit, classify = pofx.VAE.fit, pofx.GenerativeClassifier.fit
     monkeypatch.setattr(pofx.VAE, "fit", lambda self, X, y=None: fit(self.set_params(**small), X, y))
+    monkeypatch.setattr(pofx.GenerativeClassifier, "fit", lambda self, X, y: found.append(self) or classify(self, X, y))
+    return found
+
+
+def test_a_source_with_labels_is_fitted_and_saved(folder, short_fits, capsys):
     saved, picture = folder / "saved.pofx", folder / "reliability.png"
     words = ["--save", str(saved), "--reliability", str(picture), "--calibrated", "--seed", "1", "--prior", "uniform"]
     assert main(["classify", str(folder / "known.npz"), str(folder / "new.npz"), *words]) == 0
@@ -76,6 +83,29 @@ def test_a_source_with_labels_is_fitted_and_saved(folder, monkeypatch, capsys):
     # Other commands work with its model and its detector.
     assert main(["outliers", str(saved), str(folder / "new.npz")]) == 0
     assert main(["score", str(saved), str(folder / "new.npz"), "-o", str(folder / "score.csv")]) == 0
+
+
+def test_of_the_images_of_the_fit_those_held_out_tell_how_many_are_right(folder, short_fits, monkeypatch, capsys):
+    known, out = str(folder / "known.npz"), folder / "own.csv"
+    shown = []
+    monkeypatch.setattr(
+        "pofx.pages.reliability.reliability_page",
+        lambda p, y, title: shown.append(y) or reliability_page(p, y, title=title),
+    )
+    words = ["-o", str(out), "--save", str(folder / "own.pofx"), "--reliability", str(folder / "own.png")]
+    assert main(["classify", known, known, *words, "--seed", "1", "--no-verbose"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    (fitted,) = short_fits
+    rows, y = read_csv(out), np.load(known)["y"]
+    right = np.array([row["class"] == str(label) for row, label in zip(rows, y, strict=True)])
+    assert len(rows) == 900 and len(shown[0]) == 180
+    assert f"{100 * right[fitted.held_out_].mean():.2f} % of the classes of the 180 held-out images are right" in said
+    assert "Beware" not in said
+    # A file does not know which were held out.
+    assert main(["classify", str(folder / "own.pofx"), known, "--no-verbose"]) == 0
+    assert "Beware: the model was fitted to most of these images" in " ".join(capsys.readouterr().out.split())
+    assert main(["classify", str(folder / "own.pofx"), str(folder / "new.npz"), "--no-verbose"]) == 0
+    assert "Beware" not in capsys.readouterr().out
 
 
 def test_a_conditional_model_needs_labelled_images_and_no_others(folder, capsys):
@@ -117,6 +147,8 @@ def test_only_labels_that_the_classifier_knows_are_counted():
     lines = said_of(classes, p, np.array([False, True, False]), rate, np.array([0, -1, 1]))
     assert lines[0].startswith("Of 3 images 1 are rejected") and lines[1] == "The others: 3: 2."
     assert lines[2].startswith("By the labels of the source, 50.00 % of the classes are right;")
+    assert only_held_out(np.array([0, 1, 2]), np.array([1])).tolist() == [-1, 1, -1]
+    assert only_held_out(np.array([0, -1, 2]), np.array([1])) is None and only_held_out(None, np.array([1])) is None
 
 
 def test_the_diagram_has_a_bar_as_high_as_its_images_are_right():

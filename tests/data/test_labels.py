@@ -1,7 +1,9 @@
 """Classes, their frequencies, and images without a label."""
 
 import numpy as np
+import pytest
 
+from pofx.data.checking import check_labels
 from pofx.data.labels import LABELLED_SHARE, learn_classes, with_labelled_repeated
 
 
@@ -29,3 +31,9 @@ def test_labelled_images_come_so_often_that_they_are_heard():
     np.testing.assert_array_equal(np.sort(with_labelled_repeated(many)), np.arange(5))
     for whole in (np.zeros(4, dtype=np.int64), np.full(4, -1)):
         np.testing.assert_array_equal(with_labelled_repeated(whole), np.arange(4))
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy has had text of any length since 2.0")
+def test_text_of_any_length_is_text():
+    labels = check_labels(np.array(["one", "a longer one"], dtype=np.dtypes.StringDType()), 2)
+    assert labels.dtype.kind == "U" and labels.tolist() == ["one", "a longer one"]

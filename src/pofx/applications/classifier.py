@@ -22,6 +22,7 @@ from pofx.applications.classifier_checks import (
     REFERENCE,
     calibration_images,
     known_codes,
+    require_a_label,
     require_classes,
     require_labelled,
     warn_if_nothing_can_be_rejected,
@@ -177,6 +178,7 @@ class GenerativeClassifier(ClassifierAnswers):
             require_classes(self.model)
             refuse_known_images(self.model, images, labels)
             return self.model, np.arange(len(images))
+        require_a_label(labels)
         model = clone(registry.family(DEFAULT_FAMILY)() if self.model is None else self.model)
         require_classes(model.set_params(conditional=True))
         if model.get_params(deep=False).get("levels", 0) is None:

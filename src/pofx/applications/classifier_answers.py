@@ -71,7 +71,9 @@ class ClassifierAnswers(ClassifierMixin, ImageInput):
 def with_rejected(labels: NDArray[Any], rejected: NDArray[np.bool_], reject_label: Any) -> NDArray[Any]:
     """The labels, and ``reject_label`` where images are rejected, in a type that holds both."""
     if labels.dtype.kind in "bui":
-        labels = labels.astype(np.int64)
+        limits = np.iinfo(np.int64)
+        fits = reject_label >= limits.min and int(labels.max(initial=0)) <= limits.max
+        labels = labels.astype(np.int64 if fits else object)  # Python's integers have no greatest
     elif labels.dtype.kind == "U":
         labels = labels.astype(np.result_type(labels.dtype, np.array(reject_label).dtype))
     return np.where(rejected, np.asarray(reject_label, dtype=labels.dtype), labels)

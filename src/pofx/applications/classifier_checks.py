@@ -27,6 +27,12 @@ def require_classes(model: Any) -> None:
         raise ValueError(f"{type(model).__name__} {is_one}: a generative classifier needs a model of p(x|y)")
 
 
+def require_a_label(labels: NDArray[Any]) -> None:
+    """ValueError where all that there is to learn classes from is "no label"."""
+    if labels.dtype.kind in "if" and (labels == UNLABELLED).all():
+        raise ValueError(f"no image has a label: all of y is {UNLABELLED}, which stands for none")
+
+
 def known_codes(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:
     """Class numbers of held-out images, `UNLABELLED` of those without a label.
 

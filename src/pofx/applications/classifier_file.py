@@ -8,11 +8,13 @@ import numpy as np
 from sklearn.base import clone
 
 from pofx.applications import outlier_file
-from pofx.applications.outlier_file import FITTED, NONE, TO_FIT, plain, read_count
+from pofx.applications.outlier_file import FITTED, NONE, TO_FIT, plain, read_count, read_seed
 from pofx.applications.outliers import OutlierDetector
 from pofx.attachment import Attachment
 
 NAME = "generative_classifier"
+#: Parameters of the model that the fit of a classifier sets anew.
+SET_BY_FIT = ("conditional", "levels", "max_minutes")
 
 
 def to_attachment(classifier: Any) -> Attachment:
@@ -23,17 +25,34 @@ def to_attachment(classifier: Any) -> Attachment:
     """
     detector = outlier_file.to_attachment(classifier.detector_)
     given = classifier.fitted_parameters_["model"]
+    what = NONE if given is None else FITTED if given is classifier.model_ else TO_FIT
     parameters = {name: plain(value) for name, value in classifier.fitted_parameters_.items() if name != "model"}
     if not isinstance(parameters["random_state"], int | type(None)):
         parameters["random_state"] = classifier.seed_
     state = {
         "seed": classifier.seed_,
-        "model": NONE if given is None else FITTED if given is classifier.model_ else TO_FIT,
+        "model": what,
+        "given": _given(given) if what == TO_FIT else {},
         "temperature": classifier.temperature_,
         "image_shape": list(classifier._image_shape),
         "detector": {"parameters": dict(detector.parameters), "state": dict(detector.state)},
     }
     return Attachment(NAME, parameters, state, detector.arrays, detector.models)
+
+
+def _given(model: Any) -> dict[str, Any]:
+    """What the fit of a classifier sets anew in the clone that it fits, as it is in the model that was given."""
+    parameters = model.get_params(deep=False)
+    return {name: plain(parameters[name]) for name in SET_BY_FIT if name in parameters}
+
+
+def _model_to_fit(model: Any, given: dict[str, Any]) -> Any:
+    """A model to be fitted like the one that was given; ValueError for what none was."""
+    if not set(given) <= set(SET_BY_FIT):
+        raise ValueError(f"{sorted(given)} are not the parameters that a classifier sets")
+    unfitted = clone(model).set_params(**given)
+    unfitted._validate_params()
+    return unfitted
 
 
 def restored(classifier: Any, model: Any, attachment: Attachment) -> Any:
@@ -58,9 +77,11 @@ def restored(classifier: Any, model: Any, attachment: Attachment) -> Any:
         raise ValueError(f"{temperature!r} is no temperature")
     if what not in (NONE, FITTED, TO_FIT):
         raise ValueError(f"{what!r} is nothing that a model was")
-    classifier.seed_, classifier._image_shape = read_count(state["seed"]), shape
+    classifier.seed_, classifier._image_shape = read_seed(state["seed"]), shape
     classifier.n_features_in_ = detector.n_features_in_
-    classifier.model = None if what == NONE else model if what == FITTED else clone(model)
+    # Files of before have no "given".
+    to_fit = _model_to_fit(model, state.get("given", {}))
+    classifier.model = None if what == NONE else model if what == FITTED else to_fit
     classifier.fitted_parameters_ = classifier.get_params(deep=False)
     classifier.model_, classifier.detector_, classifier.temperature_ = model, detector, temperature
     classifier.classes_ = model.classes_

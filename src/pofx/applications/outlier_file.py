@@ -83,7 +83,7 @@ def restored(detector: Any, model: Any, attachment: Attachment) -> Any:
     detector._image_shape = tuple(read_count(side) for side in state["image_shape"])
     _require(1 <= len(detector._image_shape) <= 3, "the shape of an image")
     _require(int(np.prod(detector._image_shape)) == detector.n_features_in_, "the size of an image")
-    detector.seed_ = read_count(state["seed"])
+    detector.seed_ = read_seed(state["seed"])
     tiling = _tiling(state["tiling"], detector, model)
     n_judges = read_count(state["n_judges"])
     _require(n_judges == (detector.n_folds or 1), "as many models as folds")
@@ -161,6 +161,12 @@ def _calibration(arrays: Mapping[str, NDArray[Any]], rate: float, n_folds: int |
 def read_count(value: Any) -> int:
     """A number of a file that must be a count; ValueError for anything else."""
     _require(type(value) is int and value >= 0, f"{value!r} as a count")
+    return int(value)
+
+
+def read_seed(value: Any) -> int:
+    """A number of a file that must be a seed; ValueError for anything else."""
+    _require(read_count(value) < 2**32, f"{value!r} as a seed")
     return int(value)
 
 

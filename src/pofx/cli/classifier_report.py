@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pofx.applications.conformal import FalseAlarmRate
     from pofx.data.collection import Skipped
 
+#: What is said where a fitted model judges the images that it was fitted to.
+OWN_IMAGES = "Beware: the model was fitted to most of these images; of new ones fewer classes may be right."
+
 
 def csv_of(
     names: Sequence[str],
@@ -47,14 +50,29 @@ def judged_by_labels(labels: NDArray[Any] | None, classes: NDArray[Any]) -> NDAr
     return truth if (truth >= 0).any() else None
 
 
+def only_held_out(truth: NDArray[np.int64] | None, held_out: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """The class number of each image that is held out, -1 of the others; None if none of those is known."""
+    if truth is None:
+        return None
+    kept = np.full_like(truth, -1)
+    kept[held_out] = truth[held_out]
+    return kept if (kept >= 0).any() else None
+
+
 def said_of(
     classes: NDArray[Any],
     probabilities: NDArray[np.float64],
     rejected: NDArray[np.bool_],
     rate: FalseAlarmRate,
     truth: NDArray[np.int64] | None,
+    n_held_out: int | None = None,
 ) -> list[str]:
-    """How many images are of each class and of none, and how many of the classes are right, where that is known."""
+    """How many images are of each class and of none, and how many of the classes are right, where that is known.
+
+    Args:
+        truth: class numbers, -1 where they are not known; None if none is.
+        n_held_out: how many images can be known, where those of the fit are not to be counted.
+    """
     n, found = len(rejected), probabilities.argmax(axis=1)
     counts = np.bincount(found[~rejected], minlength=len(classes))
     of_each = ", ".join(f"{label}: {count:,}" for label, count in zip(classes, counts, strict=True) if count)
@@ -68,7 +86,8 @@ def said_of(
         known = truth >= 0
         right = found[known] == truth[known]
         error = reliability(probabilities[known], truth[known]).expected_calibration_error
-        line = f"By the labels of the source, {100 * right.mean():.2f} % of the classes are right"
+        these = "" if n_held_out is None else f" of the {n_held_out:,} held-out images"
+        line = f"By the labels of the source, {100 * right.mean():.2f} % of the classes{these} are right"
         kept = ~rejected[known]
         if kept.any() and not kept.all():
             line += f", {100 * right[kept].mean():.2f} % of those not rejected"

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from pofx.cli.outlier_detector import Reading, Score, is_file_of_one, refuse_given
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from pofx.applications.classifier import GenerativeClassifier
 
 
@@ -39,9 +42,29 @@ class ClassifierOptions:
         return {name: value for name, value in words.items() if value is not None}
 
 
+@dataclass(frozen=True)
+class Obtained:
+    """A classifier, and which images it was fitted to.
+
+    Attributes:
+        fingerprint: `data_fingerprint` of the images that its ``held_out_`` are indices of; None if it was loaded.
+    """
+
+    classifier: GenerativeClassifier
+    fingerprint: str | None = None
+
+    def held_out(self, images: NDArray[Any]) -> NDArray[np.int64] | None:
+        """Which of these images the fit held out; None if they are not those of the fit."""
+        from pofx.saving import data_fingerprint
+
+        if self.fingerprint != data_fingerprint(images.reshape(len(images), -1), None):
+            return None
+        return self.classifier.held_out_
+
+
 def obtain(
     first: str | Path, options: ClassifierOptions, reading: Reading, *, rate: float | None, device: str
-) -> GenerativeClassifier:
+) -> Obtained:
     """The fitted classifier.
 
     Args:
@@ -60,7 +83,7 @@ def obtain(
     if isinstance(loaded, pofx.GenerativeClassifier):
         refuse_given(options, f"{first} is a classifier that is fitted already")
         loaded.model_.set_params(device=device, verbose=reading.verbose)
-        return loaded
+        return Obtained(loaded)
     model = getattr(loaded, "model_", loaded)  # of a detector
     refuse_given(options, f"{first} is a model that is fitted already", "model", "max_minutes")
     if options.labelled is None:
@@ -74,7 +97,7 @@ def obtain(
 
 def _fitted_to_source(
     source: str | Path, options: ClassifierOptions, reading: Reading, words: dict[str, Any], device: str
-) -> GenerativeClassifier:
+) -> Obtained:
     from pofx import registry
     from pofx.applications.outliers import DEFAULT_FAMILY
 
@@ -83,9 +106,10 @@ def _fitted_to_source(
     return _fit(model, source, reading, words)
 
 
-def _fit(model: Any, source: str | Path, reading: Reading, words: dict[str, Any]) -> GenerativeClassifier:
+def _fit(model: Any, source: str | Path, reading: Reading, words: dict[str, Any]) -> Obtained:
     import pofx
     from pofx.cli.loading import load_images
+    from pofx.saving import data_fingerprint
 
     is_fitted = hasattr(model, "spec_")
     collection = load_images(source, split=None, **vars(reading), model=model if is_fitted else None)
@@ -94,4 +118,6 @@ def _fit(model: Any, source: str | Path, reading: Reading, words: dict[str, Any]
         raise ValueError(f"{collection.origin} has no labels (sub-folders give labels), and without them no classes")
     if not is_fitted:
         model.set_params(levels=collection.levels)
-    return pofx.GenerativeClassifier(model, **words).fit(collection.images, labels)
+    images = collection.images
+    classifier = pofx.GenerativeClassifier(model, **words).fit(images, labels)
+    return Obtained(classifier, data_fingerprint(images.reshape(len(images), -1), None))

@@ -79,17 +79,16 @@ def classify(
 
     The CSV has a row an image: its file name or index, the class, whether it is rejected, the p-value (how often an
     ordinary image is as atypical) and the probability of each class, that it has if it is of any. Files left out
-    follow, with what was wrong under `error`.
+    follow, with what was wrong under `error`. How many classes are right is told of images that the model was not
+    fitted to: where SOURCE is what the classifier is fitted to, of those that were held out.
 
     Example: `pofx classify photos/ new/ -o labels.csv --save classifier.pofx`
 
     Example: `pofx classify classifier.pofx new/ -o labels.csv`
     """
-    import numpy as np
-
     from pofx.applications.conformal import false_alarm_rate as rate_of
     from pofx.atomic import atomic_write
-    from pofx.cli.classifier_report import csv_of, judged_by_labels, said_of
+    from pofx.cli.classifier_report import OWN_IMAGES, csv_of, judged_by_labels, only_held_out, said_of
     from pofx.cli.classifier_source import ClassifierOptions, obtain
     from pofx.cli.latents import warnings_in_words
     from pofx.cli.loading import load_images
@@ -104,9 +103,13 @@ def classify(
     options = ClassifierOptions(labelled, model, max_minutes, prior, calibrated, rejection, seed, save)
     reading = Reading(size, errors, verbose)
     with warnings_in_words():
-        classifier = obtain(model_or_source, options, reading, rate=false_alarm_rate, device=device)
+        obtained = obtain(model_or_source, options, reading, rate=false_alarm_rate, device=device)
+        classifier = obtained.classifier
         collection = load_images(source, split=split, **vars(reading), model=classifier.model_)
         truth = judged_by_labels(collection.named_labels, classifier.classes_)
+        held_out = obtained.held_out(collection.images)
+        if held_out is not None:
+            truth = only_held_out(truth, held_out)
         if reliability is not None and truth is None:
             raise ValueError(f"--reliability needs labels that the classifier knows, and {collection.origin} has none")
         probabilities = classifier.predict_proba(collection.images)
@@ -130,10 +133,11 @@ def classify(
         save_png(page, reliability)
 
     console = OutputConsole()
-    for line in said_of(
-        classifier.classes_, probabilities, rejected, rate, None if truth is None else np.asarray(truth)
-    ):
+    n_held_out = None if held_out is None else len(held_out)
+    for line in said_of(classifier.classes_, probabilities, rejected, rate, truth, n_held_out):
         console.print(line)
+    if held_out is None and truth is not None and classifier.model_.knows_most_of(collection.images):
+        console.print(OWN_IMAGES)
     print_left_out(console, collection.skipped, collection.conversions)
     for path in (output, save, reliability):
         if path is not None:

@@ -85,6 +85,8 @@ def check_shape(array_shape: tuple[int, ...], spec: ImageSpec) -> None:
 
 def check_labels(y: Any, n: int) -> NDArray[Any]:
     """Class labels (n,), checked as scikit-learn does."""
+    if getattr(getattr(y, "dtype", None), "kind", None) == "T":  # NumPy's StringDType, which scikit-learn does not know
+        y = np.asarray(y.tolist(), dtype=str)
     labels = column_or_1d(y, warn=True)
     if labels.dtype.kind == "O" and any(label is None or label != label for label in labels):
         raise ValueError("Input y contains NaN or None: every image needs a label.")
