@@ -13,6 +13,11 @@ def test_the_longest_name_there_can_be(tmp_path):
     assert path.read_bytes() == b"new" and [e.name for e in tmp_path.iterdir()] == [path.name]
 
 
+def test_a_folder_that_is_not_there_is_told_by_the_name_that_was_asked_for(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere/model\.pofx'$"):
+        atomic_write(tmp_path / "nowhere" / "model.pofx", lambda file: file.write(b"new"))
+
+
 def test_a_link_stays_a_link(tmp_path):
     (tmp_path / "file").write_bytes(b"old")
     (tmp_path / "link").symlink_to(tmp_path / "file")

@@ -23,7 +23,11 @@ def atomic_write(path: str | os.PathLike[str], write: Callable[[BinaryIO], objec
     path = Path(path)
     if path.is_symlink():
         path = path.resolve()  # the file that the link leads to is replaced, and not the link
-    descriptor, temporary = tempfile.mkstemp(prefix=_prefix(path), suffix=".partial", dir=path.parent)
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=_prefix(path), suffix=".partial", dir=path.parent)
+    except OSError as error:
+        error.filename = str(path)  # nobody asked for the temporary one
+        raise
     try:
         with os.fdopen(descriptor, "wb") as file:
             write(file)

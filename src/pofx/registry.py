@@ -27,12 +27,15 @@ def register(name: str) -> Callable[[T], T]:
     """A class decorator that makes a family known by ``name``: to the command line, to `pofx.load`, to model files.
 
     Raises:
+        TypeError: it is used without a name.
         ValueError: the name is taken by another class.
 
     Example:
         >>> @pofx.register("flow")          # doctest: +SKIP
         ... class Flow(pofx.GenerativeModel): ...
     """
+    if not isinstance(name, str):
+        raise TypeError('register takes a name: @pofx.register("flow")')
 
     def decorate(cls: T) -> T:
         known = _registered.get(name)

@@ -23,7 +23,11 @@ REFERENCE = CALIBRATION = 0.5
 def require_classes(model: Any) -> None:
     """ValueError unless this is a model of p(x|y)."""
     if not hasattr(model, "class_log_probs"):
-        is_one = "is not conditional" if is_fitted(model) else "has no class_log_probs"
+        is_one = (
+            "is not conditional"
+            if is_fitted(model) and not getattr(model, "conditional", False)
+            else "has no class_log_probs"
+        )
         raise ValueError(f"{type(model).__name__} {is_one}: a generative classifier needs a model of p(x|y)")
 
 

@@ -36,7 +36,7 @@ def info(
         bool, Parameter(help="Print the options of the fit as YAML, for `pofx fit --config`.", negative=())
     ] = False,
 ) -> None:
-    """Tell what a model file, a detector file or a packed file holds and where it comes from.
+    """Tell what a file of a model, a detector, a classifier or packed images holds and where it comes from.
 
     Example: `pofx info photos.pofx`
 

@@ -18,8 +18,8 @@ def latent_grid(
     source: Annotated[
         str | Path | None,
         Parameter(
-            help="Images that tell where latents lie: as for the other commands. Without them the grid is that of a "
-            "standard normal law, the prior of a plain VAE."
+            help="Images that tell where latents lie: as for the other commands. Without them the prior tells: "
+            "the standard normal law or, of a learned prior, images drawn from the model."
         ),
     ] = None,
     /,

@@ -58,7 +58,11 @@ Errors = Annotated[
 ]
 Seed = Annotated[
     int | None,
-    Parameter(validator=A_SEED, help="Seed of everything random; fresh randomness, or the model's, if not given."),
+    Parameter(
+        validator=A_SEED,
+        help="Seed of everything random; fresh randomness, or the model's, if not given. "
+        "Which images of a source are shown is then always the same.",
+    ),
 ]
 GivenSeed = Annotated[int, Parameter(validator=A_SEED, help="Seed of everything random.")]
 Device = Annotated[str, Parameter(help="auto, cpu, cuda, cuda:1 or mps.")]

@@ -115,9 +115,14 @@ class IntegerLevels(LevelGrid):
                 f"(levels={self.levels})."
             )
         if values.size and (values.min() < 0 or values.max() >= self.levels):
+            advice = (
+                "Levels are counted from 0: scale X as the images of the fit were."
+                if values.min() < 0
+                else "Pass levels= at construction to fit a wider range."
+            )
             raise ValueError(
                 f"X holds values from {values.min()} to {values.max()}, outside the support 0..{self.levels - 1} of a "
-                f"model with levels={self.levels}. Pass levels= at construction to fit a wider range."
+                f"model with levels={self.levels}. {advice}"
             )
         return values.astype(self.level_dtype, copy=False)
 

@@ -36,9 +36,9 @@ def resolve_device(device: str, dtype: torch.dtype = torch.float32) -> torch.dev
         resolved = torch.device(device)
         module = torch.get_device_module(resolved)
     except RuntimeError as error:
-        raise ValueError(f"device={device!r} is not a device: {error}") from error
+        raise ValueError(f"device={device!r} is not a device: take auto, cpu, cuda, cuda:1 or mps") from error
     if not module.is_available() or (resolved.index or 0) >= module.device_count():
-        raise ValueError(f"device={device!r} is not there on this machine.")
+        raise ValueError(f"device={device!r} is not there on this machine: take auto or cpu.")
     if resolved.type == "mps" and dtype == torch.float64:
         raise ValueError(f"device={device!r} has no float64: take device='cpu', or fit with precision='float32'.")
     return resolved
