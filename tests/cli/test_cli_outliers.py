@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_runs import read_csv, write_pictures
+from cli_runs import FAST, read_csv, write_pictures
 from PIL import Image
 
 import pofx
@@ -29,6 +29,15 @@ def folder(tmp_path_factory):
     X, y = digits.images[order], digits.labels[order]
     np.savez(path / "ordinary.npz", x=X[:300], y=y[:300])
     np.savez(path / "new.npz", x=np.concatenate([X[300:360], 16 - X[360 : 360 + FOREIGN]]), y=y[300 : 360 + FOREIGN])
+    np.save(path / "others.npy", X[360 + FOREIGN :])
+    return path
+
+
+@pytest.fixture(scope="module")
+def model_path(folder):
+    """A model of the other digits, hardly trained."""
+    path = folder / "model.pofx"
+    assert main(["fit", str(folder / "others.npy"), "-o", str(path), *FAST]) == 0
     return path
 
 
@@ -393,8 +402,8 @@ def test_rows_of_numbers_are_images_too(tmp_path, short_fits, sheets):
     assert sheets[0][0].shape == (20, 8, 8, 3)
 
 
-def test_too_few_images_are_told_in_words(model_path, new, tmp_path, capsys):
-    np.save(tmp_path / "x.npy", pofx.load_source("digits").images[:20])
+def test_too_few_images_are_told_in_words(model_path, ordinary, new, tmp_path, capsys):
+    np.save(tmp_path / "x.npy", pofx.load_source(ordinary).images[:20])
     assert main(["outliers", str(model_path), new, "--ordinary", str(tmp_path / "x.npy")]) == 0
     err = capsys.readouterr().err
     assert err.startswith("pofx: with 10 calibration images no p-value is as low as") and err.count("\n") == 1
