@@ -31,7 +31,7 @@ def sections_of(study: Study, clock: Clock, command: str, of_classes: Any, say: 
     makers: dict[str, tuple[float, Maker]] = {
         "the collection": (1, collection),
         "likelihoods": (2, families),
-        "samples": (4, samples),
+        "samples": (6, samples),
         "reconstructions and completions": (2, rebuilt),
         "latents": (1, latents),
         "atypical images": (3, atypical),
