@@ -21,24 +21,32 @@ MOST_ROWS = 120
 
 @dataclass(frozen=True)
 class Table:
-    """Which columns of a file say what was measured, and which are means over runs of the same."""
+    """Which columns of a file say what was measured, and which are means over runs of the same; what else to know."""
 
     script: str
     what: tuple[str, ...]
     measured: tuple[str, ...]
     page: str | None = None
+    note: str = ""
 
+
+BEFORE = (
+    "Rows of PixelCNN and PixelRNN are of networks whose features did not know their place in the image yet; what that "
+    "is worth stands in [pixelcnn.md](pixelcnn.md)."
+)
 
 TABLES = {
-    "autoregressive": Table("autoregressive", ("data", "arm"), ("nats", "bits_per_dim", "fit_minutes"), "pixelcnn.md"),
+    "autoregressive": Table(
+        "autoregressive", ("data", "arm"), ("nats", "bits_per_dim", "fit_minutes"), "pixelcnn.md", BEFORE
+    ),
     "variational": Table("variational", ("data", "arm", "what"), ("nats", "bits_per_dim", "fit_minutes"), "bounds.md"),
     "adversarial": Table("adversarial", ("arm",), ("frechet", "jsd_bound", "c2st_accuracy", "modes", "kl"), "gan.md"),
     "gaussian_modes": Table("gaussian_modes", ("law", "arm", "what"), ("modes", "within_3_deviations", "kl"), "gan.md"),
-    "outliers": Table("outliers", ("data", "arm", "score"), ("auroc", "fpr_at_95_tpr"), "outliers.md"),
+    "outliers": Table("outliers", ("data", "arm", "score"), ("auroc", "fpr_at_95_tpr"), "outliers.md", BEFORE),
     "classification": Table(
         "classification",
-        ("arm", "labels", "levels", "minutes"),
-        ("accuracy", "ece", "rejected_ordinary", "rejected_foreign"),
+        ("arm", "labels", "unlabelled", "levels", "minutes"),
+        ("accuracy", "ece", "rejected_ordinary", "rejected_foreign", "total_minutes"),
         "classification.md",
     ),
     "features": Table(
@@ -112,6 +120,8 @@ def section(name: str, table: Table) -> Iterator[str]:
     yield f"{' '.join(source.split(chr(10) * 2)[0].split())} (`benchmarks/{table.script}.py`)"
     if table.page is not None:
         yield f"See [{table.page}]({table.page})."
+    if table.note:
+        yield f"\n{table.note}"
     yield ""
     yield f"| {' | '.join([*table.what, *measured, 'runs'])} |".replace("_", " ")
     yield "|" + "---|" * (len(table.what) + len(measured) + 1)

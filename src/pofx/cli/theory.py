@@ -25,7 +25,8 @@ def theory(
         ),
     ] = "line",
     objective: Annotated[
-        Literal["minimax", "non_saturating"], Parameter(help="What the generator descends when it learns (line).")
+        Literal["minimax", "non_saturating"],
+        Parameter(help="What the generator descends when it learns; of no account with --law ring, where it does not."),
     ] = "minimax",
     steps: Annotated[
         int, Parameter(help="Steps of D against the generator that stands still; and of the game after it (line).")
