@@ -16,7 +16,14 @@ def test_the_record_is_bounded_and_the_same_in_every_order_and_type(tmp_path, mo
     np.save(tmp_path / "rows.npy", OLD)
     monkeypatch.setattr(checking.iterate_parts, "__defaults__", (12 * 70,))  # a mapped array is read in parts
     mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
-    for same in (OLD[::-1], OLD.astype(np.float64), OLD.astype(">i4"), np.where(OLD == 0, -0.0, OLD), mapped):
+    for same in (
+        OLD[::-1],
+        OLD.astype(np.float64),
+        OLD.astype(">i4"),
+        np.asfortranarray(OLD),
+        np.where(OLD == 0, -0.0, OLD),
+        mapped,
+    ):
         assert sampled_hashes(same) == found
     check_sample(found)
 

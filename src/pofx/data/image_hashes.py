@@ -66,6 +66,7 @@ def _hashes(rows: NDArray[Any]) -> NDArray[np.uint64]:
         for start in range(0, len(part), _BLOCK):
             with np.errstate(over="ignore"):
                 values = np.asarray(part[start : start + _BLOCK], dtype="<f4") + np.float32(0.0)  # -0.0 is 0.0
+            values = np.ascontiguousarray(values)  # the images of a Fortran-ordered array are not
             for image in values:
                 digests += hashlib.blake2b(image.data, digest_size=8).digest()
     return np.frombuffer(bytes(digests), dtype="<u8").astype(np.uint64)
