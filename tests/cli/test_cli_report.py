@@ -249,3 +249,14 @@ def test_a_class_that_no_model_learned_from_does_not_say_what_is_ordinary(tmp_pa
     )
     rows = {row["image"]: row["flagged"] for row in table(tmp_path / "page_files", "atypical")}
     assert all(rows[f"test {i}"] == "True" for i in range(100, 300))
+
+
+def test_what_it_reads_is_not_written_over(images, tmp_path, capsys):
+    folder = tmp_path / "page_files"
+    folder.mkdir()
+    inside = folder / "images.npz"
+    inside.write_bytes(images.read_bytes())
+    for words in ([str(inside)], [str(folder)], [str(images), "--holdout", str(inside)]):
+        assert main(["report", *words, "-o", str(tmp_path / "page.html"), "--max-minutes", "0.1"]) != 0
+        assert "would be written over" in " ".join(capsys.readouterr().err.split())
+    assert inside.read_bytes() == images.read_bytes()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter, validators
 
-from pofx.cli.options import Device, Errors, GivenSeed, Levels, Size, Source, Split, Verbose, outside, writable
+from pofx.cli.options import Device, Errors, GivenSeed, Levels, Size, Source, Split, Verbose, apart, outside, writable
 
 
 def compare(
@@ -54,7 +54,7 @@ def compare(
     from pofx.report.page import html_of
     from pofx.report.writing import folder_of, write_page, write_parts
 
-    output = None if output is None else outside(writable(output, ".html"), first, second)
+    output = None if output is None else apart(outside(writable(output, ".html"), first, second), first, second)
     estimator: Any = registry.family(model)
     if estimator.density == "none":  # the class has the name all the same, to say why there is none
         raise ValueError(f"{model} has no p(x): name another --model")

@@ -119,3 +119,16 @@ def outside(path: Path, *sources: str | Path) -> Path:
         if source.is_dir() and source.resolve() in path.resolve().parents:
             raise ValueError(f"{path} would lie among the images of {source}: name another place with --output")
     return path
+
+
+def apart(page: Path, *sources: str | Path) -> Path:
+    """The page, whose folder of results holds nothing that is read: it would be written over.
+
+    Raises:
+        ValueError: a source is that folder or lies in it.
+    """
+    folder = page.with_name(f"{page.stem}_files").resolve()
+    for source in map(Path, sources):
+        if source.exists() and folder in (source.resolve(), *source.resolve().parents):
+            raise ValueError(f"{source} would be written over by the files beside {page}: name another --output")
+    return page

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter, validators
 
-from pofx.cli.options import Device, Errors, GivenSeed, Levels, Size, Source, Split, Verbose, outside, writable
+from pofx.cli.options import Device, Errors, GivenSeed, Levels, Size, Source, Split, Verbose, apart, outside, writable
 
 
 def report(
@@ -70,7 +70,8 @@ def report(
     from pofx.report.writing import folder_of, write_images, write_page, write_parts
 
     clock = Clock(max_minutes)
-    output = outside(writable(output, ".html"), source)
+    read = [source, *([holdout] if isinstance(holdout, (str, Path)) else [])]
+    output = apart(outside(writable(output, ".html"), *read), *read)
     files = model_files(models or ())
     given = loaded(files, device, verbose) if files else None
     options: dict[str, Any] = {"size": size, "errors": errors, "verbose": verbose, "levels": levels}
