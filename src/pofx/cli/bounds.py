@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -23,6 +22,7 @@ from pofx.cli.options import (
     check_count,
     writable,
 )
+from pofx.files.csv_text import csv_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -159,12 +159,9 @@ def _csv(
     kind: str,
     skipped: tuple[Skipped, ...],
 ) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
+    rows: list[Sequence[Any]] = [COLUMNS]
     for index, (name, lower, error) in enumerate(zip(names, result.lower, result.std_error, strict=True)):
         told = "" if math.isnan(error) else repr(float(error))
-        writer.writerow([name, "" if y is None else y[index], repr(float(lower)), told, kind, ""])
-    for bad in skipped:
-        writer.writerow([bad.name, "", "", "", "", bad.reason])
-    return text.getvalue()
+        rows.append([name, "" if y is None else y[index], repr(float(lower)), told, kind, ""])
+    rows += [[bad.name, "", "", "", "", bad.reason] for bad in skipped]
+    return csv_text(rows)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from pofx.cli.bounds import Draws, Leapfrog, Temperatures
 from pofx.cli.options import Device, ModelPath, Seed, Verbose, check_count, writable
+from pofx.files.csv_text import csv_text
 
 if TYPE_CHECKING:
     from pofx.families.variational.certification import Certificate
@@ -69,11 +69,9 @@ def certify(
 
 
 def _csv(certificate: Certificate) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
+    rows: list[Sequence[Any]] = [COLUMNS]
     for index, (lower, upper) in enumerate(zip(certificate.lower, certificate.upper, strict=True)):
         label = "" if certificate.labels is None else certificate.labels[index]
         numbers = [lower, upper, *certificate.interval[index]]
-        writer.writerow([index, label, *(repr(float(number)) for number in numbers)])
-    return text.getvalue()
+        rows.append([index, label, *(repr(float(number)) for number in numbers)])
+    return csv_text(rows)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pofx.files.csv_text import csv_text
 from pofx.measures.reliability import reliability
 
 if TYPE_CHECKING:
@@ -29,16 +28,13 @@ def csv_of(
     skipped: Sequence[Skipped],
 ) -> str:
     """A row an image, then a row a file that was left out."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(["image", "class", "rejected", "p_value", *(f"p({label})" for label in classes), "error"])
+    rows: list[list[Any]] = [["image", "class", "rejected", "p_value", *(f"p({label})" for label in classes), "error"]]
     for name, p_of_classes, p, out in zip(names, probabilities, p_values, rejected, strict=True):
         label = classes[p_of_classes.argmax()]
         numbers = (repr(float(value)) for value in p_of_classes)
-        writer.writerow([name, label, bool(out), repr(float(p)), *numbers, ""])
-    for bad in skipped:
-        writer.writerow([bad.name, *[""] * (3 + len(classes)), bad.reason])
-    return text.getvalue()
+        rows.append([name, label, bool(out), repr(float(p)), *numbers, ""])
+    rows += [[bad.name, *[""] * (3 + len(classes)), bad.reason] for bad in skipped]
+    return csv_text(rows)
 
 
 def judged_by_labels(labels: NDArray[Any] | None, classes: NDArray[Any]) -> NDArray[np.int64] | None:

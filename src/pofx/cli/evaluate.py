@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +20,7 @@ from pofx.cli.options import (
     check_count,
     writable,
 )
+from pofx.files.csv_text import csv_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -273,12 +272,10 @@ def _lines(found: SampleTable) -> str:
 def _csv(found: SampleTable, copies: Memorisation | None) -> str:
     from pofx.evaluation.samples import COLUMNS
 
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, [*COLUMNS, *COPY_COLUMNS, "n_images", "extractor"], restval="")
-    writer.writeheader()
+    columns = [*COLUMNS, *COPY_COLUMNS, "n_images", "extractor"]
+    rows: list[list[Any]] = [list(columns)]
     for index, row in enumerate(found.rows):
-        values: dict[str, Any] = {name: "" if value is None else value for name, value in row.to_dict().items()}
-        values |= {"n_images": found.n_images, "extractor": found.extractor.name}
+        values: dict[str, Any] = row.to_dict() | {"n_images": found.n_images, "extractor": found.extractor.name}
         if index == 0 and copies is not None:
             pixels, features, gap = copies.in_pixels, copies.on_features, copies.likelihood_gap
             values |= {
@@ -290,5 +287,5 @@ def _csv(found: SampleTable, copies: Memorisation | None) -> str:
                 values |= {"share_nearer_on_features": features.share_nearer, "p_nearer_on_features": features.p_value}
             if gap is not None:
                 values |= {"log_p_gap_nats": gap.gap, "log_p_kind": gap.kind}
-        writer.writerow(values)
-    return text.getvalue()
+        rows.append([values.get(name) for name in columns])  # None is an empty cell
+    return csv_text(rows)

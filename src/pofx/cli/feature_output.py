@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 
 from pofx.atomic import atomic_write
 from pofx.cli.options import writable
+from pofx.files.csv_text import csv_text
 
 if TYPE_CHECKING:
     from pofx.data.collection import Skipped
@@ -37,12 +36,10 @@ def save_features(
     if path.suffix.lower() == ".npy":
         atomic_write(path, lambda file: np.save(file, features))
         return
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(["image", "label", *columns, "error"])
+    rows = [["image", "label", *columns, "error"]]
     # repr of the number as it is: of float32 fewer digits say all.
     for index, (name, row) in enumerate(zip(names, features, strict=True)):
-        writer.writerow([name, "" if labels is None else labels[index], *(str(value) for value in row), ""])
-    for bad in skipped:
-        writer.writerow([bad.name, "", *[""] * len(columns), bad.reason])
-    atomic_write(path, lambda file: file.write(text.getvalue().encode(errors="surrogateescape")))
+        rows.append([name, "" if labels is None else str(labels[index]), *(str(value) for value in row), ""])
+    rows += [[bad.name, "", *[""] * len(columns), bad.reason] for bad in skipped]
+    text = csv_text(rows)
+    atomic_write(path, lambda file: file.write(text.encode(errors="surrogateescape")))

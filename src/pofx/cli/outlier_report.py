@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pofx.files.csv_text import csv_text
 
 if TYPE_CHECKING:
     from pofx.applications.conformal import FalseAlarmRate
@@ -22,14 +22,11 @@ COLUMNS = ("image", "p_value", "score", "flagged", "error")
 
 def csv_of(names: Sequence[str], found: Assessment, flagged: NDArray[np.bool_], skipped: Sequence[Skipped]) -> str:
     """A row an image, then a row a file that was left out."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for name, p, score, flag in zip(names, found.p_values, found.scores, flagged, strict=True):
-        writer.writerow([name, repr(float(p)), repr(float(score)), bool(flag), ""])
-    for bad in skipped:
-        writer.writerow([bad.name, "", "", "", bad.reason])
-    return text.getvalue()
+    judged = [
+        [name, repr(float(p)), repr(float(score)), bool(flag), ""]
+        for name, p, score, flag in zip(names, found.p_values, found.scores, flagged, strict=True)
+    ]
+    return csv_text([COLUMNS, *judged, *([bad.name, "", "", "", bad.reason] for bad in skipped)])
 
 
 def said_of(

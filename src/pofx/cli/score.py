@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from pofx.cli.options import Device, Errors, ModelPath, Size, Source, Split, Verbose, writable
+from pofx.files.csv_text import csv_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -155,12 +154,5 @@ def _csv(
     bits: NDArray[np.float64],
     skipped: tuple[Skipped, ...],
 ) -> str:
-    text = io.StringIO(newline="")
-    # Ends of lines as RFC 4180 has them: a carriage return in the name of a file is then put into quotes.
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for name, p, b in zip(names, log_p, bits, strict=True):
-        writer.writerow([name, repr(float(p)), kind, repr(float(b)), ""])
-    for bad in skipped:
-        writer.writerow([bad.name, "", "", "", bad.reason])
-    return text.getvalue()
+    rows = [[name, repr(float(p)), kind, repr(float(b)), ""] for name, p, b in zip(names, log_p, bits, strict=True)]
+    return csv_text([COLUMNS, *rows, *([bad.name, "", "", "", bad.reason] for bad in skipped)])

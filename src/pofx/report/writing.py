@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pofx.atomic import atomic_write
 from pofx.files.arrays import save_npz
+from pofx.files.csv_text import csv_text
 from pofx.files.pictures import save_png
 from pofx.report.section import Picture, Section, Table
 from pofx.report.study import Images
@@ -59,11 +59,8 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _csv_of(table: Table) -> bytes:
-    text = io.StringIO(newline="")
+    rows: list[list[Any]] = [list(row) for row in table.cells]
     if table.records:
-        rows = csv.DictWriter(text, list(table.records[0]), restval="")
-        rows.writeheader()
-        rows.writerows({name: "" if value is None else value for name, value in row.items()} for row in table.records)
-    else:
-        csv.writer(text).writerows(table.cells)
-    return text.getvalue().encode(errors="surrogateescape")
+        columns = list(table.records[0])
+        rows = [columns, *([row.get(name) for name in columns] for row in table.records)]  # None is an empty cell
+    return csv_text(rows).encode(errors="surrogateescape")
