@@ -260,3 +260,68 @@ def test_what_it_reads_is_not_written_over(images, tmp_path, capsys):
         assert main(["report", *words, "-o", str(tmp_path / "page.html"), "--max-minutes", "0.1"]) != 0
         assert "would be written over" in " ".join(capsys.readouterr().err.split())
     assert inside.read_bytes() == images.read_bytes()
+
+
+def test_nothing_of_an_earlier_page_lies_beside_a_page(images, tmp_path, without_long_sections):
+    words = ["--models", "histograms", "--max-minutes", "0.1", "--no-verbose", "-o", str(tmp_path / "page.html")]
+    folder = tmp_path / "page_files"
+    assert main(["report", str(images), *words]) == 0
+    assert (folder / "classes.csv").exists()
+    (folder / "detector_old.pofx").write_bytes(b"of other images")
+    (folder / "mine.csv").write_text("a user's own")
+    np.savez(tmp_path / "others.npz", x=np.load(images)["x"])  # without labels
+    assert main(["report", str(tmp_path / "others.npz"), *words]) == 0
+    assert not (folder / "classes.csv").exists() and not (folder / "detector_old.pofx").exists()
+    assert (folder / "mine.csv").read_text() == "a user's own" and (folder / "histogrammodel.pofx").exists()
+
+
+def test_held_out_images_that_are_the_others_are_refused(images, tmp_path, capsys):
+    words = ["--models", "histograms", "--max-minutes", "0.1", "-o", str(tmp_path / "page.html")]
+    assert main(["report", str(images), "--holdout", str(images), *words]) != 0
+    assert "are among those to learn from" in " ".join(capsys.readouterr().err.split())
+
+
+def test_fitted_models_are_of_these_images_and_of_one_kind(report, tmp_path, capsys):
+    _, folder = report
+    digits = pofx.load_source("digits").images
+    np.savez(tmp_path / "flat.npz", x=digits[:60].reshape(60, 4, 16))
+    other = tmp_path / "other.pofx"
+    pofx.VAE(width=8, depth=1, latent_dim=2, max_epochs=1, levels=40, random_state=0).fit(digits[:50]).save(other)
+    mine = str(folder / "vae.pofx")
+    for source, models, told in (
+        (tmp_path / "flat.npz", [mine], "was fitted to images of 8 x 8 x 1"),
+        (folder / "images.npz", [mine, str(other)], "40 levels"),
+    ):
+        words = [word for model in models for word in ("--models", model)]
+        assert main(["report", str(source), *words, "-o", str(tmp_path / "page.html")]) != 0
+        assert told in " ".join(capsys.readouterr().err.split())
+
+
+def test_ctrl_c_before_there_is_a_model_is_told_as_what_it_is(images, tmp_path, monkeypatch, capsys):
+    def interrupted(self, X, y=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pofx.family("gan"), "fit", interrupted)
+    words = ["--models", "gan", "--max-minutes", "0.1", "--no-verbose", "-o", str(tmp_path / "page.html")]
+    assert main(["report", str(images), *words]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_a_label_of_the_held_out_images_alone_is_none_of_the_classes(tmp_path, small, without_long_sections):
+    digits = pofx.load_source("digits")
+    known = np.flatnonzero(digits.labels < 2)
+    X, y = digits.images[known], digits.labels[known]
+    x_test, y_test = np.concatenate([X[200:320], digits.images[digits.labels == 7][:40]]), np.r_[y[200:320], [7] * 40]
+    np.savez(tmp_path / "a.npz", x_train=X[:200], y_train=y[:200], x_test=x_test, y_test=y_test)
+    words = ["--models", "vae", "--max-minutes", "0.1", "--no-verbose", "-o", str(tmp_path / "page.html")]
+    assert main(["report", str(tmp_path / "a.npz"), *words]) == 0
+    assert "It failed" not in words_of(tmp_path / "page.html")
+    rows = table(tmp_path / "page_files", "classification")
+    assert len(rows) == 2 and all(0 <= float(row["accuracy"]) <= 1 for row in rows)
+
+
+def test_copies_are_named_up_to_a_number(tmp_path, without_long_sections):
+    np.savez(tmp_path / "a.npz", x=np.zeros((60, 4, 4), np.uint8))
+    words = ["--models", "histograms", "--max-minutes", "0.1", "--no-verbose", "-o", str(tmp_path / "page.html")]
+    assert main(["report", str(tmp_path / "a.npz"), *words]) == 0
+    assert " = 55 others" in words_of(tmp_path / "page.html")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter, validators
 
-from pofx.cli.options import Device, Errors, GivenSeed, Levels, Size, Source, Split, Verbose, apart, outside, writable
+from pofx.cli.options import Device, Errors, GivenSeed, Levels, Size, Source, Split, Verbose, page_apart, writable
 
 
 def compare(
@@ -38,8 +38,9 @@ def compare(
     """Tell whether two collections of images differ, by how much, and which images show it.
 
     A fresh classifier learns to tell one half of both apart and judges the other half, and the other way round. Where
-    they do not differ, it says so in 95 of 100 cases. The page also has the mean log p(x) of each under a model of the
-    other, and the images by which they are told apart best; beside it lie its tables and pictures.
+    they do not differ, and their images were drawn independently of one another, it says so in 95 of 100 cases. The
+    page also has the mean log p(x) of each under a model of the other, and the images by which they are told apart
+    best; beside it lie its tables and pictures.
 
     Example: `pofx compare monday/ tuesday/ -o compared.html`
     """
@@ -52,9 +53,9 @@ def compare(
     from pofx.report import pair as pairs
     from pofx.report.division import of_collection
     from pofx.report.page import html_of
-    from pofx.report.writing import folder_of, write_page, write_parts
+    from pofx.report.writing import folder_of, forget, write_page, write_parts
 
-    output = None if output is None else apart(outside(writable(output, ".html"), first, second), first, second)
+    output = None if output is None else writable(page_apart(output, first, second), ".html")
     estimator: Any = registry.family(model)
     if estimator.density == "none":  # the class has the name all the same, to say why there is none
         raise ValueError(f"{model} has no p(x): name another --model")
@@ -75,6 +76,7 @@ def compare(
     if output is None:
         return
     folder = folder_of(output)
+    forget(folder)
     models, held_out = _fitted(
         estimator,
         images,

@@ -109,26 +109,17 @@ def writable(path: Path, suffix: str) -> Path:
     return path
 
 
-def outside(path: Path, *sources: str | Path) -> Path:
-    """The path, which is in no folder of images: the pictures written there would be read as images the next time.
+def page_apart(page: Path, *read: str | Path) -> Path:
+    """The path of a page, if neither it nor the folder beside it meets what is read.
 
     Raises:
-        ValueError: it is in one of them.
-    """
-    for source in map(Path, sources):
-        if source.is_dir() and source.resolve() in path.resolve().parents:
-            raise ValueError(f"{path} would lie among the images of {source}: name another place with --output")
-    return path
-
-
-def apart(page: Path, *sources: str | Path) -> Path:
-    """The page, whose folder of results holds nothing that is read: it would be written over.
-
-    Raises:
-        ValueError: a source is that folder or lies in it.
+        ValueError: the page would lie in a folder of images, and its pictures be read as images the next time; or what
+            is read lies in the folder beside the page, and would be written over.
     """
     folder = page.with_name(f"{page.stem}_files").resolve()
-    for source in map(Path, sources):
-        if source.exists() and folder in (source.resolve(), *source.resolve().parents):
-            raise ValueError(f"{source} would be written over by the files beside {page}: name another --output")
+    for path in map(Path, read):
+        if path.is_dir() and path.resolve() in page.resolve().parents:
+            raise ValueError(f"{page} would lie among the images of {path}: name another place with --output")
+        if path.exists() and folder in (path.resolve(), *path.resolve().parents):
+            raise ValueError(f"{path} would be written over by the files beside {page}: name another --output")
     return page

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter, validators
 
-from pofx.cli.options import Device, Errors, GivenSeed, Levels, Size, Source, Split, Verbose, apart, outside, writable
+from pofx.cli.options import Device, Errors, GivenSeed, Levels, Size, Source, Split, Verbose, page_apart, writable
 
 
 def report(
@@ -67,12 +67,11 @@ def report(
     from pofx.report.page import html_of
     from pofx.report.sections_of import sections_of
     from pofx.report.study import Study
-    from pofx.report.writing import folder_of, write_images, write_page, write_parts
+    from pofx.report.writing import folder_of, forget, write_images, write_page, write_parts
 
     clock = Clock(max_minutes)
-    read = [source, *([holdout] if isinstance(holdout, (str, Path)) else [])]
-    output = apart(outside(writable(output, ".html"), *read), *read)
     files = model_files(models or ())
+    output = writable(page_apart(output, source, *([] if holdout is None else [holdout]), *files), ".html")
     given = loaded(files, device, verbose) if files else None
     options: dict[str, Any] = {"size": size, "errors": errors, "verbose": verbose, "levels": levels}
     if given is not None:
@@ -84,6 +83,7 @@ def report(
     if given is not None:
         require_shape(given.models, training, source)
     folder = folder_of(output)
+    forget(folder)
     write_images(folder, training, held_out)
 
     def say(text: str) -> None:
@@ -100,6 +100,8 @@ def report(
     if not found.models:
         reasons = {why: name for name, why in reversed(found.failures.items())}
         told = "; ".join(f"{name}: {why}" for why, name in reversed(reasons.items()))
+        if found.interrupted:
+            raise KeyboardInterrupt(f"interrupted before a model was fitted; {told}".rstrip("; "))
         raise ValueError(f"{source}: no model was fitted. {told}" if told else "no model was fitted")
     if given is not None:
         for name, model in found.models.items():

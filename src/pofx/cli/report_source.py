@@ -56,9 +56,10 @@ def parts(
     """Images to learn from, and images to measure with.
 
     Raises:
-        ValueError: a share that is none, too few images, or held-out images of another shape.
+        ValueError: a share that is none, too few images, or held-out images of another shape or from among the others.
     """
     from pofx.cli.loading import load_images
+    from pofx.data.image_hashes import holds_most_of, sampled_hashes
     from pofx.report.division import divided, of_collection
 
     share = None if holdout is None else _number(holdout)
@@ -75,20 +76,30 @@ def parts(
     if others.images.shape[1:] != collection.images.shape[1:]:
         here, there = (" x ".join(map(str, one.images.shape[1:])) for one in (collection, others))
         raise ValueError(f"the images of {source} are {here}, and the held-out ones {there}: give --size")
+    if holds_most_of(sampled_hashes(_rows(collection.images)), _rows(others.images)):
+        raise ValueError(f"most of the held-out images of {holdout or source} are among those to learn from")
     return of_collection(collection), of_collection(others, "test " if holdout is None else "held-out ")
 
 
 def require_shape(models: dict[str, Any], images: Images, source: str | Path) -> None:
-    """ValueError if a model was fitted to images of another shape."""
+    """ValueError if a model was fitted to images of another shape, or to others than the other models."""
+    shape = images.images.shape[1:]
+    first = next(iter(models))
     for name, model in models.items():
         spec = model.image_format_.spec
-        n = images.images[0].size
-        if n != spec.height * spec.width * spec.channels:
-            here = " x ".join(map(str, images.images.shape[1:]))
+        of_rows = len(shape) == 1 and shape[0] == spec.n_dims
+        if not of_rows and (*shape, 1)[:3] != spec.shape_HWC:
+            here = " x ".join(map(str, shape))
             raise ValueError(
                 f"{name} was fitted to images of {spec.height} x {spec.width} x {spec.channels}, and those of {source} "
                 f"are {here}"
             )
+        if spec != (other := models[first].image_format_.spec):
+            raise ValueError(f"{first} was fitted to images of {other}, and {name} to images of {spec}")
+
+
+def _rows(images: Any) -> Any:
+    return images.reshape(len(images), -1)
 
 
 def _number(text: str) -> float | None:

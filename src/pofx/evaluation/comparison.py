@@ -72,7 +72,8 @@ def compared(
     and the other way round (Goodfellow et al. 2014, arXiv 1406.2661, section 4.1; the test: Lopez-Paz & Oquab 2017,
     arXiv 1610.06545). Given a classifier that never saw them, images of one law can change places: among all ways to
     call as many of them the first collection's, the bound is as high as it is or higher in a share of cases that is the
-    p-value (Fisher's permutation test, which assumes nothing). That sees few odd images, of which the classifier is
+    p-value (Fisher's permutation test, which assumes nothing but that images are drawn
+    independently of one another: near-duplicates are not). That sees few odd images, of which the classifier is
     sure, where the accuracy hardly moves. Of the two p-values, which depend on one another, twice the smaller one is
     told, at most 1: so it errs with no more than its nominal probability.
 

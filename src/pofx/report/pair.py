@@ -46,9 +46,12 @@ def verdict(found: Comparison, names: tuple[str, str]) -> str:
             f"No difference found between {names[0]} and {names[1]} (p = {found.p_value:.3g}; {found.n:,} images of "
             "each): either there is none, or it takes more images, or another eye, to see it."
         )
+    differ = f"{names[0]} and {names[1]} differ (p = {found.p_value:.3g}; {found.n:,} images of each)"
+    if found.jsd_bound <= 0:
+        return f"{differ}, by too little or in too few images for a bound on how much."
     return (
-        f"{names[0]} and {names[1]} differ (p = {found.p_value:.3g}; {found.n:,} images of each): their Jensen-Shannon "
-        f"divergence is at least {found.jsd_bound:.4f} ± {found.jsd_standard_error:.4f} of at most 0.6931 nats."
+        f"{differ}: a lower bound on their Jensen-Shannon divergence is estimated at {found.jsd_bound:.4f} ± "
+        f"{found.jsd_standard_error:.4f} of at most 0.6931 nats."
     )
 
 
@@ -74,8 +77,9 @@ def difference(pair: Pair, found: Comparison) -> Section:
         "difference",
         "Do they differ?",
         "Whether a fresh classifier, shown one half of both collections, can tell the other halves apart.",
-        f"Of pairs of collections that do not differ, {ERROR:.0%} at most are said to; a difference that this "
-        "classifier cannot see is not found.",
+        f"Of pairs of collections that do not differ, {ERROR:.0%} at most are said to, if their images were drawn "
+        "independently of one another: shots of one scene, or copies, tell collections apart that are of one kind. A "
+        "difference that this classifier cannot see is not found.",
         verdict(found, pair.names),
     )
     section.add(Text(section.finding))
@@ -83,7 +87,10 @@ def difference(pair: Pair, found: Comparison) -> Section:
         ["", ""],
         ["images of each", f"{found.n:,}"],
         ["p-value", f"{found.p_value:.3g}"],
-        ["Jensen-Shannon divergence, nats, at least", f"{found.jsd_bound:.4f} ± {found.jsd_standard_error:.4f}"],
+        [
+            "lower bound on the JSD, nats",
+            f"{found.jsd_bound:.4f} ± {found.jsd_standard_error:.4f}",
+        ],
         ["accuracy (0.5: as by chance)", f"{found.accuracy:.3f}"],
     ]
     records = [

@@ -14,6 +14,9 @@ from pofx.files.pictures import save_png
 from pofx.report.section import Picture, Section, Table
 from pofx.report.study import Images
 
+#: The list of the tables and pictures that lie beside a page.
+WRITTEN = "written.txt"
+
 
 def folder_of(page: Path) -> Path:
     """The folder beside a page, made: ``report.html`` has ``report_files``.
@@ -31,6 +34,18 @@ def folder_of(page: Path) -> Path:
     return folder
 
 
+def forget(folder: Path) -> None:
+    """Remove tables, pictures, detectors and classifier of an earlier page: they would seem to be of this one.
+
+    What else lies there stays, and models are replaced only by models.
+    """
+    listed = folder / WRITTEN
+    names = listed.read_text().splitlines() if listed.is_file() else []
+    earlier = [folder / name for name in names if name == Path(name).name and Path(name).suffix in (".csv", ".png")]
+    for path in (*earlier, *folder.glob("detector_*.pofx"), folder / "classifier.pofx", listed):
+        path.unlink(missing_ok=True)
+
+
 def write_page(path: Path, text: str) -> None:
     """The page itself."""
     _write(path, text.encode())
@@ -45,13 +60,15 @@ def write_images(folder: Path, training: Images, held_out: Images) -> None:
 
 
 def write_parts(folder: Path, sections: Sequence[Section]) -> None:
-    """Every table as CSV and every picture as PNG."""
-    for section in sections:
-        for part in section.parts:
-            if isinstance(part, Picture):
-                save_png(part.image, folder / f"{part.name.lower()}.png")
-            elif isinstance(part, Table):
-                _write(folder / f"{part.name.lower()}.csv", _csv_of(part))
+    """Every table as CSV and every picture as PNG, and a list of them."""
+    parts = [part for section in sections for part in section.parts if isinstance(part, Picture | Table)]
+    names = [f"{part.name.lower()}.{'png' if isinstance(part, Picture) else 'csv'}" for part in parts]
+    _write(folder / WRITTEN, "".join(f"{name}\n" for name in names).encode())
+    for name, part in zip(names, parts, strict=True):
+        if isinstance(part, Picture):
+            save_png(part.image, folder / name)
+        else:
+            _write(folder / name, _csv_of(part))
 
 
 def _write(path: Path, content: bytes) -> None:

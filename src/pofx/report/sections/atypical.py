@@ -19,7 +19,7 @@ from pofx.report.study import COLUMNS, Images, Study
 
 #: Ordinary images that a detector learns from, and images that it judges, at most; it needs so many of the held-out
 #: ones.
-CALIBRATED, JUDGED, LEAST = 2_000, 10_000, 40
+CALIBRATED, JUDGED, LEAST = 2_000, 10_000, 80
 #: Where the time is short, so many of each are enough. Of a model's share of it so much goes to either.
 FEW, SHARE = 80, 0.3
 RATE = 0.05
@@ -45,12 +45,12 @@ def atypical(study: Study, seconds: float) -> Section:
     own_indices = order[usual[order]][: min(CALIBRATED, n_usual // 2)]
     own = study.held_out.part(np.sort(own_indices))
     others = study.held_out.part(np.setdiff1d(order, own_indices))
+    the_rest = "images that are not held out" if study.fitted_before else "images that the models were fitted to"
     section.add(
         Text(
             f"Of the {n_usual:,} {of_what} up to {len(own):,} at random say what is ordinary. As far as the time "
-            f"allowed, the other {len(others):,} held-out ones are judged, and after them images that the models were "
-            "fitted to. Where both are of one law, these look more typical to a model than new ones: of them fewer are "
-            "flagged."
+            f"allowed, the other {len(others):,} held-out ones are judged, and after them {the_rest}. Where both are "
+            "of one law, images of the fit look more typical to a model than new ones: of them fewer are flagged."
         )
     )
     cells = [["model", "ordinary", "judged", "flagged", "expected if all were so", "flagged of the held-out ones"]]

@@ -44,6 +44,8 @@ def classes(study: Study, seconds: float, model: Any) -> Section:
     n = affordable(lambda n: model.class_log_probs(held_out.images[:n]), seconds / 4, least=min(16, most), most=most)
     order = np.random.default_rng([study.seed, 24]).permutation(len(held_out))[: max(n, LEAST)]
     own_indices, new_indices = (np.sort(part) for part in np.array_split(order, 2))
+    # A class that no model learned from calibrates nothing, and is right to be rejected.
+    own_indices = own_indices[np.isin(labels[own_indices], trained)]
     own, new, truths = held_out.part(own_indices), held_out.part(new_indices), labels[new_indices]
     classifier = GenerativeClassifier(model, calibrated=True, random_state=study.seed).fit(
         own.images, labels[own_indices]
@@ -69,8 +71,8 @@ def classes(study: Study, seconds: float, model: Any) -> Section:
     codes = np.searchsorted(discriminative.classes_, truths[seen])
     threshold = float(np.quantile(confident.max(axis=1), classifier.false_alarm_rate))
     rows["logistic regression"] = (
-        float((discriminative.classes_[confident.argmax(axis=1)] == truths).mean()),
-        classifier.false_alarm_rate,
+        float((discriminative.classes_[confident.argmax(axis=1)] == truths)[known].mean()),
+        float((confident.max(axis=1) <= threshold).mean()),
         float((discriminative.predict_proba(flat[1]).max(axis=1) <= threshold).mean()),
         reliability(confident[seen], codes).expected_calibration_error,
     )
@@ -84,7 +86,7 @@ def classes(study: Study, seconds: float, model: Any) -> Section:
         f"Of {len(new):,} held-out images, at a false-alarm rate of {classifier.false_alarm_rate:.0%}; {len(own):,} "
         f"others calibrated it. {str(classifier.detector_.report_rate()).capitalize()}. The logistic regression "
         f"learned from the pixels of {n_learned:,} training images, and rejects images of which it is least sure, as "
-        "many of the ordinary ones."
+        "many of these as the rate says."
     )
     section.add(Table("classification", cells, records, note))
     section.finding = (

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pofx.evaluation.duplicates import COMPARED, Duplicates, duplicates
 from pofx.files.pictures import sheet
 from pofx.report.section import Picture, Section, Table, Text
-from pofx.report.study import COLUMNS, Study
+from pofx.report.study import COLUMNS, Images, Study
 
-#: Rows of the picture, classes and files that are named, and pairs of near-duplicates that are shown.
-ROWS, NAMED, PAIRS = 3, 30, 10
+#: Rows of the picture, classes and files that are named, pairs of near-duplicates that are shown, and images that are
+#: named of a group of copies.
+ROWS, NAMED, PAIRS, ALIKE = 3, 30, 10, 5
 
 
 def collection(study: Study, seconds: float) -> Section:
@@ -27,7 +30,7 @@ def collection(study: Study, seconds: float) -> Section:
     facts = [
         ("images", f"{len(found):,}"),
         ("size", f"{spec.height} x {spec.width} pixels, {colour}, {spec.levels} levels"),
-        ("models learn from", f"{len(study.training):,}"),
+        ("not held out" if study.fitted_before else "models learn from", f"{len(study.training):,}"),
         ("held out, to measure with", f"{len(study.held_out):,}"),
         ("files left out", f"{len(found.skipped):,}"),
     ]
@@ -72,6 +75,11 @@ def _left_out(study: Study) -> list[Table | Text]:
     return parts
 
 
+def _same(images: Images, group: Sequence[int]) -> str:
+    rest = len(group) - ALIKE
+    return " = ".join(images.name(i) for i in group[:ALIKE]) + (f" = {rest:,} others" if rest > 0 else "")
+
+
 def _duplicates(study: Study, found: Duplicates) -> list[Picture | Text]:
     images = study.all_images
     told = [
@@ -85,7 +93,7 @@ def _duplicates(study: Study, found: Duplicates) -> list[Picture | Text]:
         f"{among}: {len(found.near):,}."
     )
     if found.n_copies:
-        shown = [" = ".join(images.name(i) for i in group) for group in found.same[:PAIRS]]
+        shown = [_same(images, group) for group in found.same[:PAIRS]]
         told.append(f"The same are {'; '.join(shown)}{' and others' if len(found.same) > PAIRS else ''}.")
     parts: list[Picture | Text] = [Text(" ".join(told))]
     pairs = found.near[:PAIRS]

@@ -32,7 +32,8 @@ def families(study: Study, seconds: float) -> Section:
     if densities:
         table = _likelihoods(study, seconds)
         section.add(table)
-        section.finding = _finding(table, densities)
+        of_what = "held-out images" if study.fitted_before else "images that it never saw"
+        section.finding = _finding(table, densities, of_what)
     if study.fitted_before:
         section.add(
             Text(
@@ -45,12 +46,12 @@ def families(study: Study, seconds: float) -> Section:
     return section
 
 
-def _finding(table: Table, densities: Mapping[str, Any]) -> str:
+def _finding(table: Table, densities: Mapping[str, Any], of_what: str) -> str:
     best = max((row for row in table.records if row["name"] in densities), key=lambda row: row["log_p_nats"])
     floor = max((row for row in table.records if row["name"] not in densities), key=lambda row: row["log_p_nats"])
     is_better = "better than" if best["log_p_nats"] > floor["log_p_nats"] else "no better than"
     return (
-        f"{best['name']} says most of images that it never saw: {best['bits_per_dim']:.3f} bits for each sub-pixel "
+        f"{best['name']} says most of {of_what}: {best['bits_per_dim']:.3f} bits for each sub-pixel "
         f"({best['kind']}), {is_better} the best simple density, {floor['name']} with {floor['bits_per_dim']:.3f}."
     )
 

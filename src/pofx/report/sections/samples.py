@@ -17,14 +17,14 @@ from pofx.measures.two_sample import LEAST
 from pofx.pages.memorisation import memorisation_page
 from pofx.report.clock import affordable
 from pofx.report.section import Picture, Section, Table, Text
-from pofx.report.study import COLUMNS, Images, Study
+from pofx.report.study import COLUMNS, Study
 
 #: Images of each set that are compared, at most; of the training, features are learned from so many times as many.
 MOST, LEARNED_FROM = 1000, 4
 #: Of the time so much at most goes to drawing.
 DRAWING = 0.4
 
-Measures = tuple[SampleTable, dict[str, Memorisation], Images]
+Measures = tuple[SampleTable, dict[str, Memorisation]]
 
 
 def samples(study: Study, seconds: float) -> Section:
@@ -60,12 +60,12 @@ def samples(study: Study, seconds: float) -> Section:
     n = affordable(measure, seconds - (time.perf_counter() - started), least=LEAST, most=most)
     if n not in measures:
         measure(n)
-    table, copies, training = measures[n]
+    table, copies = measures[n]
     section.add(Table("samples", table.cells(), [row.to_dict() for row in table.rows], table.note))
     section.add(*_criterion(study, table))
     for name, found in copies.items():
         page = memorisation_page(
-            study.models[name], drawn[name], training.images, found.in_pixels, title=None, note=None
+            study.models[name], drawn[name], study.training.images, found.in_pixels, title=None, note=None
         )
         section.add(
             Picture(
@@ -73,7 +73,8 @@ def samples(study: Study, seconds: float) -> Section:
                 page,
                 f"Samples of {name} above the training images nearest to them",
                 f"{name}: samples, and those of them nearest to a training image, above the nearest of "
-                f"{len(training):,} training images; the number is their distance in pixels. " + _sentences(str(found)),
+                f"{len(study.training):,} training images; the number is their distance in pixels. "
+                + _sentences(str(found)),
             )
         )
     return section
@@ -98,7 +99,7 @@ def _drawn(study: Study, seconds: float) -> dict[str, NDArray[Any]]:
 
 
 def _measured(study: Study, drawn: Mapping[str, NDArray[Any]], n: int) -> Measures:
-    """The measures of n images of each set, what is copied, and of which training images."""
+    """The measures of n images of each set, and what is copied of all training images."""
     training, held_out = study.training.some((LEARNED_FROM + 1) * n, study.seed), study.held_out.some(n, study.seed)
     table = sample_table(
         drawn, training.images, held_out.images, train_labels=training.labels if study.labelled else None, n_images=n,
@@ -106,12 +107,12 @@ def _measured(study: Study, drawn: Mapping[str, NDArray[Any]], n: int) -> Measur
     )  # fmt: skip
     copies = {
         name: memorisation(
-            images[:n], training.images, held_out.images, model=study.models[name], n_scored=n,
+            images[:n], study.training.images, held_out.images, model=study.models[name], n_scored=n,
             random_state=study.seed,
         )
         for name, images in drawn.items()
     }  # fmt: skip
-    return table, copies, training
+    return table, copies
 
 
 def _criterion(study: Study, table: SampleTable) -> list[Text]:
@@ -120,13 +121,17 @@ def _criterion(study: Study, table: SampleTable) -> list[Text]:
     for row in table.rows:
         model = study.models.get(row.name)
         if model is not None and model.density == "none":
-            bound = max(0.0, row.two_sample.jsd_bound)
+            bound, error = row.two_sample.jsd_bound, row.two_sample.jsd_standard_error
+            shown = (
+                f"A fresh classifier's estimate of a lower bound on it here is {-math.log(4) + 2 * bound:.4f} (± "
+                f"{2 * error:.4f})."
+                if bound > 0
+                else "A fresh classifier shows no more here than that it is not below this."
+            )
             told.append(
                 Text(
                     f"{row.name}: the criterion of the game, C(G) = -log 4 + 2 JSD(p, p_G), has its minimum "
-                    f"{-math.log(4):.4f} where what it draws is of the law of the images. A fresh classifier shows "
-                    f"that here it is at least {-math.log(4) + 2 * bound:.4f} (± "
-                    f"{2 * row.two_sample.jsd_standard_error:.4f})."
+                    f"{-math.log(4):.4f} where what it draws is of the law of the images. {shown}"
                 )
             )
     return told
