@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pofx.applications.classifier import GenerativeClassifier
     from pofx.applications.editing import LatentEditor
     from pofx.applications.outliers import OutlierDetector
-    from pofx.base import GenerativeModel, load
+    from pofx.base import GenerativeModel
     from pofx.data.images import ImageSpec
     from pofx.data.sources import load_source
     from pofx.density import DensityModel
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pofx.families.autoregressive.estimator import PixelCNN, PixelRNN
     from pofx.families.variational.estimator import VAE
     from pofx.files.model_file import ModelFileError
+    from pofx.loading import load
     from pofx.registry import family, family_names, register
 
 # Public name -> module. Loaded at first use (PEP 562), so that `import pofx` costs no torch.
@@ -44,7 +45,7 @@ _PUBLIC = {
     "GenerativeClassifier": "pofx.applications.classifier",
     "LatentEditor": "pofx.applications.editing",
     "OutlierDetector": "pofx.applications.outliers",
-    "load": "pofx.base",
+    "load": "pofx.loading",
     "load_source": "pofx.data.sources",
     "ImageSpec": "pofx.data.images",
     "ModelFileError": "pofx.files.model_file",

@@ -22,11 +22,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from pofx import registry
 from pofx.attachment import Attachment
 from pofx.data.checking import check_labels, check_rows, infer_format
-from pofx.data.collection import printable
-from pofx.data.image_hashes import holds_most_of
 from pofx.data.images import ImageFormat, ImageSpec
 from pofx.data.labels import learn_classes, with_labelled_repeated
 from pofx.data.reader import ImageReader
@@ -37,22 +34,14 @@ from pofx.engine.loop import TrainingResult, train
 from pofx.engine.options import TrainingOptions
 from pofx.engine.phase import HeldOutScore, Phase
 from pofx.engine.randomness import draw_seed
-from pofx.files.model_file import ModelFileError
-from pofx.fitted import FittedNetwork
-from pofx.saving import (
-    IMAGE_HASHES,
-    data_fingerprint,
-    load_estimator,
-    provenance_of,
-    run_fingerprint,
-    save_estimator,
-)
+from pofx.known_images import KnownImages
+from pofx.saving import data_fingerprint, provenance_of, run_fingerprint, save_estimator
 
 Density = Literal["exact", "lower bound", "none"]
 M = TypeVar("M", bound="GenerativeModel")
 
 
-class GenerativeModel(FittedNetwork, ABC):
+class GenerativeModel(KnownImages, ABC):
     """A law over images that was learned from a collection.
 
     Every model has `fit`, `sample` and `save`. What else it can do is there where it is true of the family, and
@@ -350,28 +339,6 @@ class GenerativeModel(FittedNetwork, ABC):
         check_is_fitted(self)
         return save_estimator(self, Path(path), attachment)
 
-    def was_fitted_to(self, X: ArrayLike, y: ArrayLike | None = None) -> bool:
-        """Whether these are the very images (and labels, of a conditional model) of the fit, in the same order."""
-        check_is_fitted(self)
-        rows, _ = check_rows(self, X, reset=False)
-        codes = None
-        if y is not None and self._is_conditional:
-            learned = learn_classes(check_labels(y, len(rows)))
-            if not np.array_equal(learned.classes, self.classes_):
-                return False
-            codes = learned.codes
-        return bool(self.provenance_.get("data_fingerprint") == data_fingerprint(rows, codes))
-
-    def knows_most_of(self, X: ArrayLike) -> bool:
-        """Whether most of these images are of the fit, whatever their labels, their order and their number.
-
-        It goes by hashes of at most 512 images of the fit (see `sampled_hashes`): of a few images of a large collection
-        none may be among them. A model from a file that was written before there were hashes knows none.
-        """
-        check_is_fitted(self)
-        rows, _ = check_rows(self, X, reset=False)
-        return holds_most_of(self.provenance_.get(IMAGE_HASHES, []), rows)
-
 
 def rows_counted(count: Callable[[int, int], None], start: int, n: int, n_images: int) -> Callable[[int, int], None]:
     """For a chunk of n images drawn side by side: (rows done, rows an image) -> rows of all the ``n_images`` done.
@@ -387,27 +354,4 @@ def rows_counted(count: Callable[[int, int], None], start: int, n: int, n_images
     return advance
 
 
-def load(path: str | os.PathLike[str]) -> Any:
-    """The fitted model that `GenerativeModel.save` wrote, or the application (a detector, say) that was saved with it.
-
-    Nothing in the file is executed, and nothing is imported because the file names it: only registered families and
-    pofx's own applications load.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ModelFileError: it is no model file, is damaged or truncated, was written by a newer pofx, or names a class or a
-            parameter that does not exist.
-    """
-    model, attachment = load_estimator(Path(path))
-    if not isinstance(model, GenerativeModel):
-        raise ModelFileError(f"{path} holds a {type(model).__name__}, which is no model of images")
-    if attachment is None:
-        return model
-    try:
-        return registry.application(attachment.name).from_attachment(model, attachment)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        why = error.args[0] if isinstance(error, KeyError | ValueError) and error.args else repr(error)
-        raise ModelFileError(f"{path}: its {printable(attachment.name)[:40]} cannot be restored ({why})") from error
-
-
-__all__ = ["Density", "GenerativeModel", "ImageSpec", "load"]
+__all__ = ["Density", "GenerativeModel", "ImageSpec"]

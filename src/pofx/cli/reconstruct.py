@@ -53,7 +53,7 @@ def reconstruct(
     check_count("-n", n)
     fitted = load_model(model, device=device, verbose=verbose)
     if not hasattr(fitted, "reconstruct"):
-        advice = ": fit it with --encoder" if "encoder" in fitted.get_params() else ""
+        advice = ": fit it with --encoder" if hasattr(fitted, "encoder") else ""
         raise ValueError(f"{type(fitted).__name__} has no encoder; it cannot reconstruct images{advice}")
     collection = load_images(source, split=split, size=size, errors=errors, verbose=verbose, model=fitted)
     images = collection.images[some_indices(n, len(collection), seed)]

@@ -5,7 +5,8 @@ import torch
 
 from pofx.data.images import ImageFormat, ImageSpec
 from pofx.data.levels import IntegerLevels
-from pofx.families.adversarial.module import GANModule, chosen_architecture
+from pofx.families.adversarial.module import GANModule
+from pofx.nn.architecture import chosen_architecture
 
 
 def module(levels=5, continuous=False):

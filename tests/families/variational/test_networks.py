@@ -6,8 +6,9 @@ import torch
 from pofx.data.images import ImageFormat, ImageSpec
 from pofx.data.levels import IntegerLevels
 from pofx.families.variational.elbo import elbo
-from pofx.families.variational.module import VAEModule, chosen_architecture, chosen_likelihood
+from pofx.families.variational.module import VAEModule, chosen_likelihood
 from pofx.families.variational.training import elbo_terms
+from pofx.nn.architecture import chosen_architecture
 from pofx.nn.pyramid import pyramid, stage_widths
 
 

@@ -12,9 +12,9 @@ from torch.nn import functional as F
 from pofx.data.images import ImageFormat
 from pofx.families.adversarial import networks
 from pofx.families.adversarial.cells import CellGenerator, CellReader
+from pofx.nn.architecture import chosen_architecture
+from pofx.nn.conditional import ConditionalModule
 
-#: Images at least this high and wide get convolutions under architecture="auto".
-CONVOLUTIONAL_SIZE = 16
 #: Deviation of real-valued sub-pixels as the networks see them: with 1, what is much finer than the spread of the data
 #: is found later.
 SEEN_DEVIATION = 2.0
@@ -41,7 +41,7 @@ KINDS = {
 }
 
 
-class GANModule(nn.Module):
+class GANModule(ConditionalModule):
     """A generator x = G(z, y), z ~ N(0, I), and a discriminator d(x, y).
 
     Args:
@@ -133,13 +133,6 @@ class GANModule(nn.Module):
         """z ~ N(0, I), (n, latent_dim), on the generator's device."""
         return torch.randn(n, self.latent_dim, generator=generator, dtype=self.dtype, device=generator.device)
 
-    def one_hot(self, codes: Tensor | None, n: int) -> Tensor:
-        """Class codes (n,) -> (n, n_classes); no columns in an unconditional model."""
-        if not self.n_classes:
-            return torch.empty(n, 0, dtype=self.dtype, device=self.device)
-        assert codes is not None, "a conditional network needs labels"
-        return F.one_hot(codes, self.n_classes).to(self.dtype)
-
     # Of one weight: to ask for the first of all parameters takes longer than a layer of a small network.
 
     @property
@@ -162,10 +155,3 @@ def within_range(v_NCHW: Tensor, ends_are_reached: Tensor) -> Tensor:
     """
     reached = torch.where(v_NCHW < 0, ends_are_reached[0], ends_are_reached[1])
     return torch.where(reached, F.hardtanh(v_NCHW), torch.tanh(v_NCHW))
-
-
-def chosen_architecture(architecture: str, height: int, width: int) -> str:
-    """The network that ``architecture="auto"`` stands for."""
-    if architecture != "auto":
-        return architecture
-    return "convolutional" if min(height, width) >= CONVOLUTIONAL_SIZE else "mlp"

@@ -18,6 +18,7 @@ from pofx.families.autoregressive.input_layer import InputLayer, InputRows
 from pofx.families.autoregressive.masks import MaskedConv2d, colour_groups
 from pofx.families.autoregressive.rows import ConvolutionRows, LayerRows, PlacedRows, through_placed
 from pofx.families.autoregressive.staggered import Stagger, StaggeredLayers, StaggeredNetwork
+from pofx.nn.conditional import ConditionalModule
 
 MakeLayer = Callable[[int], nn.Module]
 """From a layer's number to the layer."""
@@ -37,7 +38,7 @@ def one_after_the_other(
     return h_NFHW, above
 
 
-class AutoregressiveModule(nn.Module):
+class AutoregressiveModule(ConditionalModule):
     """p(x_i | x_<i, y) for all sub-pixels at once (`forward`), or row by row (`rows`).
 
     Args:
@@ -115,21 +116,6 @@ class AutoregressiveModule(nn.Module):
     def scaled(self, x: Tensor) -> Tensor:
         """Levels 0..K-1 -> [-1, 1]."""
         return scaled(x, self.levels, self.dtype)
-
-    def one_hot(self, codes: Tensor | None, n: int) -> Tensor:
-        """Class codes (n,) -> (n, n_classes); no columns in an unconditional model."""
-        if not self.n_classes:
-            return torch.empty(n, 0, dtype=self.dtype, device=self.device)
-        assert codes is not None, "a conditional network needs labels"
-        return F.one_hot(codes, self.n_classes).to(self.dtype)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return next(self.parameters()).dtype
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.parameters()).device
 
 
 class NetworkRows:

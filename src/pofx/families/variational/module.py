@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from pofx.data.images import ImageFormat
 from pofx.distributions.pixels import PixelLaw, pixel_law
 from pofx.families.variational import networks
 from pofx.families.variational.flow import RealNVP
 from pofx.families.variational.priors import GaussianMixture, Prior, StandardNormal, VampPrior
+from pofx.nn.architecture import chosen_architecture
+from pofx.nn.conditional import ConditionalModule
 from pofx.nn.residual import ResidualDecoder
 
-#: From this height and width on (both), convolutions.
-CONVOLUTIONAL_SIZE = 16
 
-
-class VAEModule(nn.Module):
+class VAEModule(ConditionalModule):
     """q(z|x, y), p(x|z, y) and p(z), which does not depend on y.
 
     Args:
@@ -116,31 +113,9 @@ class VAEModule(nn.Module):
         parameters: Tensor = self.decoder(z_NL, self.one_hot(codes, len(z_NL)))
         return parameters
 
-    def one_hot(self, codes: Tensor | None, n: int) -> Tensor:
-        """Class codes (n,) -> (n, n_classes); no columns in an unconditional model."""
-        if not self.n_classes:
-            return torch.empty(n, 0, dtype=self.dtype, device=self.device)
-        assert codes is not None, "a conditional network needs labels"
-        return F.one_hot(codes, self.n_classes).to(self.dtype)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return next(self.parameters()).dtype
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.parameters()).device
-
 
 def chosen_likelihood(likelihood: str, levels: int) -> str:
     """The pixel law that ``likelihood="auto"`` stands for."""
     if likelihood != "auto":
         return likelihood
     return "bernoulli" if levels == 2 else "logistic_mixture"
-
-
-def chosen_architecture(architecture: str, height: int, width: int) -> str:
-    """The network that ``architecture="auto"`` stands for."""
-    if architecture != "auto":
-        return architecture
-    return "convolutional" if min(height, width) >= CONVOLUTIONAL_SIZE else "mlp"
